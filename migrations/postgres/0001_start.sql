@@ -1,0 +1,137 @@
+CREATE TABLE users (
+    id TEXT PRIMARY KEY,
+    email TEXT,
+    name TEXT,
+    role TEXT NOT NULL,
+    blocked_at BIGINT,
+    created_at BIGINT NOT NULL,
+    signed_in_at BIGINT
+);
+CREATE INDEX users_by_email ON users (email);
+
+CREATE TABLE identities (
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (issuer, subject)
+);
+CREATE INDEX identities_by_user ON identities (user_id);
+
+CREATE TABLE local_accounts (
+    username TEXT PRIMARY KEY,
+    password TEXT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+
+CREATE TABLE sessions (
+    hash BYTEA PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    idp TEXT NOT NULL,
+    signed_in_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
+CREATE TABLE signins (
+    hash BYTEA PRIMARY KEY,
+    browser BYTEA NOT NULL,
+    idp TEXT NOT NULL,
+    return_to TEXT NOT NULL,
+    secret BYTEA NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX signins_by_end ON signins (expires_at);
+
+CREATE TABLE requests (
+    hash BYTEA PRIMARY KEY,
+    browser BYTEA NOT NULL,
+    dialect TEXT NOT NULL,
+    request TEXT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX requests_by_end ON requests (expires_at);
+
+CREATE TABLE grants (
+    id TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    app TEXT NOT NULL,
+    app_name TEXT NOT NULL,
+    dialect TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    signed_in_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX grants_by_user ON grants (user_id);
+
+CREATE TABLE keys (
+    id TEXT PRIMARY KEY,
+    hash BYTEA NOT NULL UNIQUE,
+    hint TEXT NOT NULL,
+    alias TEXT,
+    user_id TEXT NOT NULL,
+    grant_id TEXT,
+    app TEXT,
+    models TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    blocked BOOLEAN NOT NULL,
+    signed_in_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    last_used_at BIGINT
+);
+CREATE INDEX keys_by_user ON keys (user_id, app);
+CREATE INDEX keys_by_grant ON keys (grant_id);
+CREATE INDEX keys_by_end ON keys (expires_at);
+CREATE INDEX keys_by_age ON keys (created_at, id);
+
+CREATE TABLE ended_keys (
+    hash BYTEA PRIMARY KEY,
+    id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    app TEXT,
+    ended_at BIGINT NOT NULL
+);
+CREATE INDEX ended_keys_by_end ON ended_keys (ended_at);
+
+CREATE TABLE usage (
+    key_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    day BIGINT NOT NULL,
+    user_id TEXT NOT NULL,
+    app TEXT NOT NULL,
+    calls BIGINT NOT NULL,
+    input_tokens BIGINT NOT NULL,
+    output_tokens BIGINT NOT NULL,
+    estimated_calls BIGINT NOT NULL,
+    aborted_calls BIGINT NOT NULL,
+    failed_calls BIGINT NOT NULL,
+    PRIMARY KEY (key_id, model, day)
+);
+CREATE INDEX usage_by_user ON usage (user_id, day);
+
+CREATE TABLE change_counter (
+    name TEXT PRIMARY KEY,
+    last BIGINT NOT NULL
+);
+INSERT INTO change_counter (name, last) VALUES ('changes', 0);
+
+CREATE TABLE changes (
+    seq BIGINT PRIMARY KEY,
+    what TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at BIGINT NOT NULL
+);
+
+CREATE TABLE audit (
+    id TEXT PRIMARY KEY,
+    at BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    app TEXT,
+    address TEXT,
+    detail TEXT NOT NULL
+);
+CREATE INDEX audit_by_time ON audit (at, id);

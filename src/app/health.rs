@@ -1,0 +1,84 @@
+//! `/health/*` and `/metrics`: for those who run it.
+use super::alive;
+use crate::{
+    guard::{Caller, Guard, NoCaller, PresentedKey},
+    model::Role,
+    proxy::Metrics,
+    store::{Store, books::Books, changes::LastChange},
+    web::{ClientAddress, Site},
+    world::Shutdown,
+};
+use axum::{
+    Json, Router,
+    extract::{FromRef, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use ipnet::IpNet;
+use serde_json::json;
+use std::sync::Arc;
+
+#[derive(Clone, FromRef)]
+pub(super) struct Health {
+    pub(super) store: Store,
+    pub(super) site: Site,
+    pub(super) guard: Guard,
+    pub(super) books: Books,
+    pub(super) metrics: Metrics,
+    pub(super) shutdown: Shutdown,
+    pub(super) metrics_from: Arc<[IpNet]>,
+}
+
+pub(super) fn routes() -> Router<Health> {
+    Router::new()
+        .route("/health/liveliness", alive())
+        .route("/health/liveness", alive())
+        .route("/health/readiness", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+/// Whether to send calls here.
+async fn ready(State(health): State<Health>) -> Response {
+    if health.shutdown.closing.is_cancelled() {
+        return not_ready("stopping", "connected");
+    }
+    match health.store.read(LastChange).await {
+        Ok(_) => Json(json!({"status": "healthy", "db": "connected"})).into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            not_ready("unhealthy", "not connected")
+        }
+    }
+}
+
+fn not_ready(status: &str, db: &str) -> Response {
+    let body = json!({"status": status, "db": db});
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2")], Json(body)).into_response()
+}
+
+/// For a listed address, or an admin's key.
+async fn metrics(
+    State(health): State<Health>,
+    ClientAddress(address): ClientAddress,
+    PresentedKey(secret): PresentedKey,
+    caller: Result<Caller, NoCaller>,
+) -> Response {
+    let listed = health.metrics_from.iter().any(|net| net.contains(&address));
+    let master = secret.is_ok_and(|secret| health.guard.is_master(&secret));
+    if !listed && !master {
+        match caller {
+            Ok(caller)
+                if caller.key.owner.role == Role::ProxyAdmin
+                    && !caller.key.came_through_a_journey() => {}
+            Ok(_) => return NoCaller::Master.status().into_response(),
+            Err(none) => return none.into_response(),
+        }
+    }
+    let text = health.metrics.text(&[
+        ("gatekey_keys_cached", "Keys in memory", health.guard.cached()),
+        ("gatekey_usage_queue", "Rows of usage that wait to be written", health.books.waiting()),
+    ]);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}

@@ -1,0 +1,152 @@
+//! Owns the parts and how they are put together: [`App`], the route table, and `serve`.
+//!
+//! Never here: a rule. A handler's signature lists what it touches; this is where it gets it.
+mod health;
+mod layers;
+mod serve;
+
+pub use serve::serve;
+
+use crate::{
+    config::{Config, Keyring},
+    connect::{self, Journey},
+    console::{self, Console},
+    guard::Guard,
+    idp::Idps,
+    manage::{self, Manage},
+    proxy::{self, Metrics, Proxy},
+    signin::{self, Setup, Signin},
+    store::{self, Store, books::Books, sweep::Sweep},
+    web::{LinkCors, Site},
+    world::{Clock, Entropy, Outbound, Shutdown},
+};
+use anyhow::Context as _;
+use axum::{Router, middleware, routing::get};
+use health::Health;
+use std::time::Duration;
+
+/// Expired rows are looked for so often.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// Gatekey, put together and not yet listening.
+pub struct App {
+    router: Router,
+    pub shutdown: Shutdown,
+    books: Books,
+    metrics: Metrics,
+    drain: Duration,
+    /// The path of the first account's link, while nobody can sign in.
+    pub setup_path: Option<String>,
+}
+
+/// What an app is made of: a test turns the clock.
+pub struct World {
+    pub store: Store,
+    pub clock: Clock,
+    pub entropy: Entropy,
+}
+
+impl App {
+    pub async fn new(config: &Config, world: World) -> anyhow::Result<Self> {
+        let World { store, clock, entropy } = world;
+        let keyring = config.server.keyring(entropy.draw()).context("server.secret")?;
+        let (site, cors, outbound) = (Site::new(config), LinkCors::new(config), Outbound::new());
+        let (shutdown, metrics) = (Shutdown::default(), Metrics::default());
+        let books = Books::open(store.clone());
+        let idps = Idps::new(config, &outbound, &clock);
+        let parts = (store.clone(), books.clone(), clock.clone(), entropy.clone());
+        let guard = Guard::open(parts, &config.server).await?;
+        let (setup, setup_path) =
+            signin::offer_setup(config, &store, &clock, &entropy).await?.unzip();
+
+        tokio::spawn(guard.clone().watch());
+        tokio::spawn(sweep(store.clone(), clock.clone()));
+
+        let shared = Shared { store, clock, entropy, site, guard, books: books.clone() };
+        let own = Own { idps, keyring, setup, outbound, metrics: metrics.clone() };
+        let router = shared.routes(config, own, cors, shutdown.clone());
+        let drain = config.server.drain.to_std();
+        Ok(Self { router, shutdown, books, metrics, drain, setup_path })
+    }
+}
+
+/// What most rooms have a part of.
+struct Shared {
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+    site: Site,
+    guard: Guard,
+    books: Books,
+}
+
+/// What one room alone has.
+struct Own {
+    idps: Idps,
+    keyring: Keyring,
+    setup: Option<Setup>,
+    outbound: Outbound,
+    metrics: Metrics,
+}
+
+impl Shared {
+    /// Every URL of the house: each room's own, and one line for each.
+    fn routes(self, config: &Config, own: Own, cors: LinkCors, shutdown: Shutdown) -> Router {
+        let Self { store, clock, entropy, site, guard, books } = self;
+        let Own { idps, keyring, setup, outbound, metrics } = own;
+        let world = (store.clone(), clock.clone(), entropy.clone());
+        let door = layers::Door::new(site.clone(), entropy, metrics.clone());
+        let parts =
+            signin::Parts { world: world.clone(), site: site.clone(), idps, keyring, setup };
+        let signin = Signin::new(config, parts);
+        let journey = Journey::new(config, world.clone(), site.clone(), guard.clone());
+        let manage = Manage::new(world.clone(), site.clone(), guard.clone(), books.clone());
+        let console = Console::new(world, site.clone(), guard.clone(), books.clone());
+        let health = Health {
+            store,
+            site: site.clone(),
+            guard: guard.clone(),
+            books: books.clone(),
+            metrics: metrics.clone(),
+            shutdown: shutdown.clone(),
+            metrics_from: config.server.metrics_from.clone().into(),
+        };
+        let site_too = site.clone();
+        let parts = proxy::Parts { guard, site, clock, books, outbound, shutdown, metrics };
+        let proxy = Proxy::new(config, parts);
+        Router::new()
+            .merge(signin::routes(cors.clone()).with_state(signin))
+            .merge(connect::routes(cors).with_state(journey))
+            .merge(manage::routes().with_state(manage))
+            .merge(console::routes().with_state(console))
+            .merge(proxy::routes().with_state(proxy))
+            .merge(health::routes().with_state(health))
+            .fallback(proxy::lost)
+            .method_not_allowed_fallback(proxy::lost)
+            .with_state(site_too)
+            .layer(middleware::from_fn_with_state(door, layers::door))
+    }
+}
+
+/// Takes expired rows away, a few at a time, as long as the server runs.
+async fn sweep(store: Store, clock: Clock) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        loop {
+            match store.write(Sweep { at: clock.now() }).await {
+                Ok(swept) if swept >= 500 => tokio::task::yield_now().await,
+                // Down: readiness says so already.
+                Ok(_) | Err(store::Error::Unavailable(_)) => break,
+                Err(error) => {
+                    tracing::error!(%error, "expired rows could not be taken away");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// A page of its own for what is alive.
+fn alive() -> axum::routing::MethodRouter<Health> {
+    get(async || axum::Json("I'm alive!"))
+}

@@ -1,0 +1,114 @@
+//! `gatekey check`.
+use super::{
+    failure::Failure,
+    opened::{self, place, url},
+};
+use crate::{
+    config::{Config, IdpKind},
+    idp::Idps,
+    model::WebRedirects,
+    store::Store,
+    world::{Clock, Outbound},
+};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(super) struct Check {
+    /// Also ask the database and the identity providers
+    #[arg(long)]
+    online: bool,
+}
+
+impl Check {
+    pub(super) async fn run(self, file: Option<PathBuf>) -> Result<(), Failure> {
+        let config = opened::load(file)?;
+        describe(&config);
+        for text in config.warnings.iter().cloned().chain(advice(&config)) {
+            println!("note      {text}");
+        }
+        if self.online {
+            online(&config).await?;
+        }
+        println!("the settings are good");
+        Ok(())
+    }
+}
+
+fn describe(config: &Config) {
+    println!("listens   {}", config.server.listen);
+    println!("base URL  {}", config.server.base_url);
+    println!("database  {}", place(config));
+    for idp in &config.idps {
+        let kind = match &idp.kind {
+            IdpKind::Oidc { issuer } => format!("OpenID Connect, {issuer}"),
+            IdpKind::Generic(endpoints) => format!("generic OAuth, {}", endpoints.authorization),
+        };
+        let callback = if idp.plain_callback { String::new() } else { format!("/{}", idp.name) };
+        println!("sign-in   {}: {kind}", idp.name);
+        println!(
+            "          redirect URI to register: {}/sso/callback{callback}",
+            config.server.base_url
+        );
+    }
+    for model in &config.models {
+        println!("model     {} by {} as {}", model.name, model.upstream, model.upstream_model);
+    }
+    let renew = config.connect.renew_within;
+    println!(
+        "leavers   blocked here: at once; otherwise keys end after {} and renew for {} after a sign-in",
+        config.connect.key_lifetime.in_words(),
+        renew.in_words()
+    );
+}
+
+/// What is allowed and perhaps not meant.
+fn advice(config: &Config) -> Vec<String> {
+    let server = &config.server;
+    let mut notes = Vec::new();
+    if server.base_url.is_https() && config.connect.redirects.web == WebRedirects::Consent {
+        notes.push(
+            "base_url is public and connect.web_redirects = \"consent\": any website can ask people for a \
+             key. \"listed\" with connect.redirect_allowlist is safer"
+                .into(),
+        );
+    }
+    if server.base_url.is_https() && server.trusted_proxies.is_empty() {
+        notes.push(
+            "base_url is https, so a proxy ends TLS; name it in server.trusted_proxies, or everybody behind \
+             it shares one address and one limit on wrong passwords"
+                .into(),
+        );
+    }
+    if server.base_url.is_loopback() {
+        let text = "base_url is this computer: cookies reach every port of it. Fine for trying out";
+        notes.push(text.into());
+    }
+    if config.idps.is_empty() && config.signin.admin.is_none() {
+        let text = "there is no [[idp]]: people sign in with local accounts only";
+        notes.push(text.into());
+    }
+    notes
+}
+
+async fn online(config: &Config) -> Result<(), Failure> {
+    let mut wrong = 0;
+    let mut say = |what: &str, outcome: Result<(), String>| match outcome {
+        Ok(()) => println!("ok        {what}"),
+        Err(why) => {
+            wrong += 1;
+            println!("wrong     {what}: {why}");
+        }
+    };
+    let database = async { Store::connect(&url(config))?.migrate().await.map(drop) };
+    say("the database", database.await.map_err(|error| error.to_string()));
+    for idp in Idps::new(config, &Outbound::new(), &Clock::system()).all() {
+        let outcome = idp.check().await.map_err(|fault| fault.to_string());
+        say(&format!("the identity provider {}", idp.name()), outcome);
+    }
+    match wrong {
+        0 => Ok(()),
+        1 => Err(Failure::failed("one thing is wrong")),
+        count => Err(Failure::failed(format!("{count} things are wrong"))),
+    }
+}

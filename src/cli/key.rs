@@ -1,0 +1,185 @@
+//! `gatekey key`.
+use super::{failure::Failure, opened::Opened, table};
+use crate::{
+    model::{AccessKey, Key, KeyId, Lifetime, ModelList, Timestamp},
+    store::{
+        keys::{CreateKey, FreshKey, ListKeys},
+        keys_end::{EndKeys, Which},
+    },
+};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub(super) enum Verb {
+    /// Make a key and print it, alone, on stdout. It is shown this once
+    Create(Create),
+    /// List all keys
+    List(List),
+    /// End keys. A running server refuses them within a second
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+pub(super) struct Create {
+    /// Whose key it is: an id, a local account, or an e-mail that one person has
+    #[arg(long, value_name = "EMAIL")]
+    user: String,
+    /// What lists call it
+    #[arg(long)]
+    alias: Option<String>,
+    /// How long it works: 30s, 15m, 24h, 7d, 1w, 1mo [default: until it is revoked]
+    #[arg(long)]
+    duration: Option<Lifetime>,
+    /// The models it may call, separated by commas; * stands for any characters [default: all]
+    #[arg(long, value_delimiter = ',')]
+    models: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// One JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Revoke {
+    /// The id of one key, as `gatekey key list` shows it
+    id: Option<String>,
+    /// All keys of a person
+    #[arg(long)]
+    user: Option<String>,
+    /// All keys of an app, as `gatekey key list` shows it
+    #[arg(long)]
+    app: Option<String>,
+    /// All keys made before a date (2026-11-25) or moment (2026-11-25T12:00:00Z), UTC
+    #[arg(long, value_name = "DATE")]
+    before: Option<String>,
+}
+
+impl Verb {
+    pub(super) async fn run(self, config: Option<PathBuf>) -> Result<(), Failure> {
+        let opened = Opened::open(config).await?;
+        match self {
+            Self::Create(create) => create.run(&opened).await,
+            Self::List(list) => list.run(&opened).await,
+            Self::Revoke(revoke) => revoke.run(&opened).await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, opened: &Opened) -> Result<(), Failure> {
+        let user = opened.person(&self.user).await?;
+        let at = opened.clock.now();
+        let secret = AccessKey::new(opened.entropy.draw());
+        let key = FreshKey {
+            id: KeyId::new(opened.entropy.draw()),
+            hash: secret.hash(),
+            hint: secret.hint(),
+            alias: self.alias,
+            user: user.id,
+            grant: None,
+            app: None,
+            models: ModelList(self.models),
+            metadata: "{}".into(),
+            signed_in_at: at,
+            expires_at: self.duration.map(|duration| at.plus(duration.seconds())),
+        };
+        if !opened.store.write(CreateKey { key, act: opened.act() }).await? {
+            let text = format!("{} is blocked: gatekey user unblock {0}", self.user);
+            return Err(Failure::failed(text));
+        }
+        println!("{}", secret.expose());
+        Ok(())
+    }
+}
+
+impl List {
+    async fn run(self, opened: &Opened) -> Result<(), Failure> {
+        const PAGE: i64 = 500;
+        let mut keys: Vec<Key> = Vec::new();
+        loop {
+            let offset = i64::try_from(keys.len()).unwrap_or(i64::MAX);
+            let list = ListKeys { user: None, app: None, live_at: None, limit: PAGE, offset };
+            let (page, _) = opened.store.read(list).await?;
+            let ended = page.len() < usize::try_from(PAGE).unwrap_or(0);
+            keys.extend(page);
+            if ended {
+                break;
+            }
+        }
+        if self.json {
+            let array: Vec<_> = keys.iter().map(as_json).collect();
+            println!("{:#}", serde_json::Value::Array(array));
+            return Ok(());
+        }
+        let at = opened.clock.now();
+        let rows: Vec<_> = keys.iter().map(|key| as_row(key, at)).collect();
+        table::print(&["ID", "ALIAS", "USER", "APP", "ENDS", "LAST USED", "STATE"], &rows);
+        Ok(())
+    }
+}
+
+fn as_json(key: &Key) -> serde_json::Value {
+    let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
+    json!({
+        "id": key.id,
+        "alias": key.alias,
+        "user": key.owner.shown(),
+        "user_id": key.user,
+        "app": key.app,
+        "created_at": key.created_at.rfc3339(),
+        "expires_at": time(key.expires_at),
+        "last_used_at": time(key.last_used_at),
+        "blocked": key.blocked || key.owner.blocked,
+    })
+}
+
+fn as_row(key: &Key, now: Timestamp) -> Vec<String> {
+    let time = |at: Option<Timestamp>| at.map_or("never".into(), Timestamp::rfc3339);
+    let or_dash = |text: Option<&String>| text.cloned().unwrap_or_else(|| "-".into());
+    vec![
+        key.id.to_string(),
+        or_dash(key.alias.as_ref()),
+        key.owner.shown().to_owned(),
+        or_dash(key.app.as_ref()),
+        time(key.expires_at),
+        time(key.last_used_at),
+        format!("{:?}", key.state(now)).to_lowercase(),
+    ]
+}
+
+impl Revoke {
+    async fn run(self, opened: &Opened) -> Result<(), Failure> {
+        let which = match (self.id, self.user, self.app, self.before) {
+            (Some(id), ..) => Which::Id(KeyId::named(&id)),
+            (_, Some(user), ..) => Which::User(opened.person(&user).await?.id),
+            (_, _, Some(app), _) => Which::App(app),
+            (.., Some(date)) => {
+                let text =
+                    "--before must be a date (2026-11-25) or a moment (2026-11-25T12:00:00Z)";
+                Which::Before(Timestamp::parse(&date).ok_or_else(|| Failure::usage(text))?)
+            }
+            _ => return Err(Failure::usage("say which keys: an id, --user, --app or --before")),
+        };
+        let mut ended = 0;
+        loop {
+            let operation = EndKeys { which: which.clone(), act: opened.act() };
+            let some = opened.store.write(operation).await?.len();
+            ended += some;
+            if some < EndKeys::MOST {
+                break;
+            }
+            eprintln!("{ended} revoked so far");
+        }
+        if ended == 0 {
+            return Err(Failure::failed("no key fits: `gatekey key list` shows all there are"));
+        }
+        println!("{ended} revoked");
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! `[connect]`.
+use super::reader::Reader;
+use crate::model::{Lifetime, Pin, RedirectRules, WebRedirects, redirect};
+
+#[derive(Debug, Clone)]
+pub struct Connect {
+    pub key_lifetime: Lifetime,
+    /// Of keys that travel in a URL.
+    pub url_key_lifetime: Option<Lifetime>,
+    /// How long after a real sign-in keys may beget keys.
+    pub renew_within: Lifetime,
+    /// The longest the consent page offers.
+    pub max_key_lifetime: Lifetime,
+    pub max_keys_per_app: i64,
+    pub redirects: RedirectRules,
+    pub dialects: Vec<String>,
+    /// Empty: every origin.
+    pub allowed_origins: Vec<String>,
+}
+
+/// What is built. The design names more; they come with their own issues.
+const BUILT: [&str; 1] = ["link"];
+const TO_COME: [&str; 8] =
+    ["cli", "openrouter", "requesty", "glama", "oauth", "device", "opencode", "kilo"];
+
+impl Connect {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let mut s = reader.section("connect");
+        let web = match s.get::<String>(reader, "web_redirects").as_deref() {
+            None | Some("consent") => WebRedirects::Consent,
+            Some("listed") => WebRedirects::Listed,
+            Some("off") => WebRedirects::Off,
+            Some(_) => {
+                s.wrong(reader, "web_redirects", "must be \"consent\", \"listed\" or \"off\"");
+                WebRedirects::Consent
+            }
+        };
+        let schemes: Vec<String> = s
+            .get_or(reader, "redirect_schemes", Some("OAUTH_ALLOWED_REDIRECT_SCHEMES"))
+            .unwrap_or_default();
+        for scheme in schemes.iter().filter(|scheme| redirect::is_never(&scheme.to_lowercase())) {
+            let text = format!(
+                "has {scheme:?}, which is never served: a browser or system runs what it names"
+            );
+            s.wrong(reader, "redirect_schemes", text);
+        }
+        let dialects: Vec<String> =
+            s.get(reader, "dialects").unwrap_or_else(|| BUILT.map(str::to_owned).to_vec());
+        for name in dialects.iter().filter(|name| !BUILT.contains(&name.as_str())) {
+            let text = if TO_COME.contains(&name.as_str()) {
+                format!("has {name:?}, which this version does not serve yet")
+            } else {
+                format!("has {name:?}, which is no dialect; there is: {}", BUILT.join(", "))
+            };
+            s.wrong(reader, "dialects", text);
+        }
+        let pins: Vec<Pin> = s.get(reader, "redirect_allowlist").unwrap_or_default();
+        let key_lifetime = s.get(reader, "key_lifetime").unwrap_or(Lifetime::hours(24));
+        let connect = Self {
+            key_lifetime,
+            url_key_lifetime: s.get(reader, "url_key_lifetime"),
+            renew_within: s.get(reader, "renew_within").unwrap_or(Lifetime::days(7)),
+            max_key_lifetime: s.get(reader, "max_key_lifetime").unwrap_or(Lifetime::days(30)),
+            max_keys_per_app: s.get(reader, "max_keys_per_app").unwrap_or(50),
+            redirects: RedirectRules { extra_schemes: schemes, web, pins },
+            dialects,
+            allowed_origins: s
+                .get_or(reader, "allowed_origins", Some("OAUTH_ALLOWED_ORIGINS"))
+                .unwrap_or_default(),
+        };
+        s.done(reader);
+        connect
+    }
+
+    #[must_use]
+    pub fn serves(&self, dialect: &str) -> bool {
+        self.dialects.iter().any(|name| name == dialect)
+    }
+}

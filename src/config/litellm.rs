@@ -1,0 +1,112 @@
+//! The environment of a LiteLLM deployment, as far as it means something here.
+use super::{
+    idps::{Endpoints, Idp, Kind, Names},
+    reader::Reader,
+    secret::Secret,
+};
+
+/// The provider that `GENERIC_*` describes.
+pub(super) fn generic_idp(reader: &mut Reader) -> Option<Idp> {
+    let client_id = reader.litellm("GENERIC_CLIENT_ID");
+    let client_secret = reader.litellm("GENERIC_CLIENT_SECRET");
+    let authorization = reader.litellm("GENERIC_AUTHORIZATION_ENDPOINT");
+    let token = reader.litellm("GENERIC_TOKEN_ENDPOINT");
+    let userinfo = reader.litellm("GENERIC_USERINFO_ENDPOINT");
+    let scope = reader.litellm("GENERIC_SCOPE").unwrap_or_else(|| "openid email profile".into());
+    let claims = names(reader);
+    if reader.litellm("GENERIC_CLIENT_STATE").is_some() {
+        reader
+            .warn("GENERIC_CLIENT_STATE is ignored: a fixed state protects nobody; ours is random");
+    }
+    let client_id = client_id?;
+    let mut need = |name: &str, value: Option<String>| {
+        let text = "is needed beside GENERIC_CLIENT_ID";
+        if value.is_none() {
+            reader.problem(0, name, text);
+        }
+        value.unwrap_or_default()
+    };
+    let endpoints = Endpoints {
+        authorization: need("GENERIC_AUTHORIZATION_ENDPOINT", authorization),
+        token: need("GENERIC_TOKEN_ENDPOINT", token),
+        userinfo: need("GENERIC_USERINFO_ENDPOINT", userinfo),
+    };
+    for url in [&endpoints.authorization, &endpoints.token, &endpoints.userinfo] {
+        let uri = url.parse::<http::Uri>().ok();
+        let authority = uri.as_ref().and_then(http::Uri::authority);
+        let local = authority.is_some_and(|a| super::setting::is_loopback(a.as_str()));
+        let https = uri.as_ref().and_then(http::Uri::scheme_str) == Some("https");
+        if !url.is_empty() && !https && !local {
+            reader.problem(0, "GENERIC_*_ENDPOINT", format!("{url} must be an https URL"));
+        }
+    }
+    Some(Idp {
+        name: "generic".into(),
+        kind: Kind::Generic(endpoints),
+        client_id,
+        client_secret: client_secret.map(|secret| Secret::new(&secret)),
+        scopes: scope.split_whitespace().map(str::to_owned).collect(),
+        claims,
+        prompt: None,
+        domains: Vec::new(),
+        plain_callback: true,
+    })
+}
+
+fn names(reader: &mut Reader) -> Names {
+    let defaults = Names::default();
+    let mut name = |what: &str, default: String| {
+        reader.litellm(&format!("GENERIC_USER_{what}_ATTRIBUTE")).unwrap_or(default)
+    };
+    Names {
+        subject: name("ID", defaults.subject),
+        email: vec![name("EMAIL", "email".into())],
+        name: name("DISPLAY_NAME", defaults.name),
+        first_name: name("FIRST_NAME", defaults.first_name),
+        last_name: name("LAST_NAME", defaults.last_name),
+        role: name("ROLE", defaults.role),
+        groups: defaults.groups,
+    }
+}
+
+/// Families of variables that do something in LiteLLM and nothing here, and what does it here.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("GOOGLE_CLIENT_", "[[idp]] kind = \"oidc\", issuer = \"https://accounts.google.com\""),
+    ("MICROSOFT_", "[[idp]] kind = \"oidc\" with the tenant's issuer"),
+    ("GENERIC_ROLE_MAPPINGS_", "signin.admin_groups"),
+    ("GENERIC_SSO_HEADERS", "nothing yet"),
+    ("GENERIC_USER_", "[[idp]] groups_claim, email_claims, subject_claim"),
+    ("GENERIC_", "[[idp]]"),
+    ("LITELLM_MODE", "nothing: one program serves all"),
+    ("STORE_MODEL_IN_DB", "[[model]]"),
+    ("REDIS_", "nothing: no Redis is needed"),
+];
+
+/// Each variable that LiteLLM would read and we do not, in one warning.
+pub(super) fn warn_of_the_rest(reader: &mut Reader) {
+    let read = [
+        "GENERIC_CLIENT_ID",
+        "GENERIC_CLIENT_SECRET",
+        "GENERIC_AUTHORIZATION_ENDPOINT",
+        "GENERIC_TOKEN_ENDPOINT",
+        "GENERIC_USERINFO_ENDPOINT",
+        "GENERIC_SCOPE",
+        "GENERIC_CLIENT_STATE",
+    ];
+    let names_a_claim = |name: &str| {
+        let claims = ["ID", "EMAIL", "DISPLAY_NAME", "FIRST_NAME", "LAST_NAME", "ROLE"];
+        claims.iter().any(|claim| name == format!("GENERIC_USER_{claim}_ATTRIBUTE"))
+    };
+    let ignored: Vec<String> = reader
+        .environment
+        .keys()
+        .filter(|name| !read.contains(&name.as_str()) && !names_a_claim(name))
+        .filter_map(|name| {
+            let (_, instead) = ELSEWHERE.iter().find(|(family, _)| name.starts_with(family))?;
+            Some(format!("{name} does nothing here; instead: {instead}"))
+        })
+        .collect();
+    for text in ignored {
+        reader.warn(text);
+    }
+}

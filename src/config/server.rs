@@ -1,0 +1,238 @@
+//! `[server]`.
+use super::{
+    reader::{Reader, Section},
+    secret::{Keyring, Secret, expand},
+    setting::{BaseUrl, ByteSize},
+};
+use crate::model::Lifetime;
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use ipnet::IpNet;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub base_url: BaseUrl,
+    /// The installation's own name, on every page.
+    pub title: String,
+    pub database: Database,
+    pub master_key: Option<Secret>,
+    pub secret: SecretSource,
+    pub secret_previous: Vec<Secret>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub max_body: ByteSize,
+    pub drain: Lifetime,
+    pub metrics_from: Vec<IpNet>,
+    /// A comment in a silent stream, so that nothing between takes it for dead.
+    pub sse_keepalive: Lifetime,
+    /// How long keys in memory go on working while the database does not answer.
+    pub database_grace: Lifetime,
+    pub log: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+/// Where `server.secret` comes from.
+#[derive(Debug, Clone)]
+pub enum SecretSource {
+    Given(Secret),
+    /// Made at the first start, readable by its owner only.
+    File(PathBuf),
+    /// From another secret, named here for the log.
+    Derived(Secret, &'static str),
+}
+
+const WELL_KNOWN: [&str; 6] =
+    ["sk-1234", "sk-12345", "sk-123456", "sk-master", "changeme", "secret"];
+const SHORTEST_MASTER_KEY: usize = 16;
+const SHORTEST_SECRET: usize = 32;
+
+impl Server {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let mut s = reader.section("server");
+        let listen = s.get(reader, "listen").unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4000)));
+        let base_url = base_url(&mut s, reader, listen);
+        let database = database(&mut s, reader);
+        let master_key = master_key(&mut s, reader);
+        let secret = secret(&mut s, reader, &database, master_key.as_ref());
+        let server = Self {
+            listen,
+            base_url,
+            title: s.get(reader, "title").unwrap_or_else(|| "Gatekey".into()),
+            database,
+            master_key,
+            secret,
+            secret_previous: s.get(reader, "secret_previous").unwrap_or_default(),
+            trusted_proxies: s.get(reader, "trusted_proxies").unwrap_or_default(),
+            max_body: s.get(reader, "max_body").unwrap_or(ByteSize(64 << 20)),
+            drain: s.get(reader, "drain").unwrap_or(Lifetime::of_seconds(60)),
+            metrics_from: s.get(reader, "metrics_from").unwrap_or_default(),
+            sse_keepalive: s.get(reader, "sse_keepalive").unwrap_or(Lifetime::of_seconds(15)),
+            database_grace: s.get(reader, "database_grace").unwrap_or(Lifetime::of_seconds(600)),
+            log: log(&mut s, reader),
+        };
+        s.done(reader);
+        server
+    }
+}
+
+fn log(s: &mut Section, reader: &mut Reader) -> LogFormat {
+    match s.get::<String>(reader, "log").as_deref() {
+        None | Some("human") => LogFormat::Human,
+        Some("json") => LogFormat::Json,
+        Some(_) => {
+            s.wrong(reader, "log", "must be \"human\" or \"json\"");
+            LogFormat::Human
+        }
+    }
+}
+
+fn base_url(s: &mut Section, reader: &mut Reader, listen: SocketAddr) -> BaseUrl {
+    let insecure = s.get(reader, "insecure_http").unwrap_or(false);
+    let set: Option<BaseUrl> = s.get_or(reader, "base_url", Some("PROXY_BASE_URL"));
+    let own = match listen.ip() {
+        ip if ip.is_unspecified() => format!("http://localhost:{}", listen.port()),
+        ip if ip.is_ipv6() => format!("http://[{ip}]:{}", listen.port()),
+        ip => format!("http://{ip}:{}", listen.port()),
+    };
+    let fallback = || BaseUrl::parse("http://localhost:4000").expect("a base URL");
+    let url = set.unwrap_or_else(|| BaseUrl::parse(&own).unwrap_or_else(|_| fallback()));
+    if !url.is_https() && !url.is_loopback() && !insecure {
+        let cure = "is http on a host that is not this computer: keys and cookies would travel in \
+                    clear. Put a TLS proxy in front and use https, or set server.insecure_http = true";
+        s.wrong(reader, "base_url", cure);
+    }
+    url
+}
+
+fn database(s: &mut Section, reader: &mut Reader) -> Database {
+    let url: Option<String> = s.get_or(reader, "database", Some("DATABASE_URL"));
+    let url = url.unwrap_or_else(|| "sqlite://gatekey.db".into());
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() {
+            s.wrong(reader, "database", "must name a file, such as sqlite://gatekey.db");
+        }
+        return Database::Sqlite(super::beside(&reader.folder, path));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Database::Postgres(without_prisma(&url, reader));
+    }
+    s.wrong(reader, "database", "must begin with sqlite:// or postgres://");
+    Database::Sqlite(PathBuf::new())
+}
+
+/// Parameters that only Prisma knows, as LiteLLM's `DATABASE_URL` may have.
+fn without_prisma(url: &str, reader: &mut Reader) -> String {
+    const PRISMA: [&str; 4] = ["schema", "connection_limit", "pool_timeout", "pgbouncer"];
+    let Some((head, query)) = url.split_once('?') else { return url.to_owned() };
+    let name = |pair: &&str| pair.split('=').next().unwrap_or_default().to_owned();
+    let (prisma, ours): (Vec<&str>, Vec<&str>) =
+        query.split('&').partition(|pair| PRISMA.contains(&name(pair).as_str()));
+    if !prisma.is_empty() {
+        let names: Vec<_> = prisma.iter().map(name).collect();
+        reader.warn(format!(
+            "the database URL has parameters of Prisma, ignored: {}",
+            names.join(", ")
+        ));
+    }
+    if ours.is_empty() { head.to_owned() } else { format!("{head}?{}", ours.join("&")) }
+}
+
+fn master_key(s: &mut Section, reader: &mut Reader) -> Option<Secret> {
+    let key: Secret = s.get_or(reader, "master_key", Some("LITELLM_MASTER_KEY"))?;
+    if WELL_KNOWN.contains(&key.expose()) {
+        s.wrong(
+            reader,
+            "master_key",
+            "is one that everybody knows; make one: openssl rand -hex 24",
+        );
+    } else if key.expose().len() < SHORTEST_MASTER_KEY {
+        let text = format!(
+            "is shorter than {SHORTEST_MASTER_KEY} characters; make one: openssl rand -hex 24"
+        );
+        s.wrong(reader, "master_key", text);
+    }
+    Some(key)
+}
+
+fn secret(
+    s: &mut Section,
+    reader: &mut Reader,
+    database: &Database,
+    master_key: Option<&Secret>,
+) -> SecretSource {
+    if let Some(secret) = s.get::<Secret>(reader, "secret") {
+        if secret.expose().len() < SHORTEST_SECRET {
+            let text =
+                format!("is shorter than {SHORTEST_SECRET} bytes; make one: openssl rand -hex 32");
+            s.wrong(reader, "secret", text);
+        }
+        return SecretSource::Given(secret);
+    }
+    let salt = reader.litellm("LITELLM_SALT_KEY").map(|salt| Secret::new(&salt));
+    match (database, salt, master_key) {
+        (Database::Sqlite(path), ..) => {
+            let mut file = path.clone().into_os_string();
+            file.push(".secret");
+            SecretSource::File(file.into())
+        }
+        (_, Some(salt), _) => SecretSource::Derived(salt, "LITELLM_SALT_KEY"),
+        (_, None, Some(master)) => SecretSource::Derived(master.clone(), "server.master_key"),
+        (_, None, None) => {
+            s.wrong(reader, "secret", "is needed with Postgres; make one: openssl rand -hex 32");
+            SecretSource::Given(Secret::new(""))
+        }
+    }
+}
+
+impl Server {
+    /// The secrets themselves; the file is made if it is not there, from `chance`.
+    pub fn keyring(&self, chance: [u8; 32]) -> std::io::Result<Keyring> {
+        let current = match &self.secret {
+            SecretSource::Given(secret) => secret.clone(),
+            SecretSource::Derived(secret, from) => {
+                tracing::info!(%from, "server.secret is not set: it is derived");
+                Secret::new(&STANDARD_NO_PAD.encode(expand(secret, &[b"server.secret"])))
+            }
+            SecretSource::File(path) => secret_file(path, chance)?,
+        };
+        Ok(Keyring::new(current, self.secret_previous.clone()))
+    }
+}
+
+fn secret_file(path: &Path, chance: [u8; 32]) -> std::io::Result<Secret> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let fresh = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match fresh {
+        Ok(mut file) => {
+            let text = STANDARD_NO_PAD.encode(chance);
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            Ok(Secret::new(&text))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let text = std::fs::read_to_string(path)?;
+            let text = text.trim();
+            if text.len() < SHORTEST_SECRET {
+                let why = format!("{} is damaged: it must hold at least 32 bytes", path.display());
+                return Err(std::io::Error::other(why));
+            }
+            Ok(Secret::new(text))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,111 @@
+//! `[[upstream]]` and `[[model]]`: what is behind us, and what callers call it.
+use super::{
+    reader::{Reader, Section},
+    secret::Secret,
+    setting::WebUrl,
+};
+use crate::model::Lifetime;
+
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub name: String,
+    pub kind: Kind,
+    /// Without a slash at its end; empty for `demo`.
+    pub base_url: String,
+    pub api_key: Option<Secret>,
+    /// Ask for usage in streams where the caller did not, and keep it from the caller.
+    pub inject_usage: bool,
+    /// How long an answer may take to begin.
+    pub timeout: Lifetime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    OpenAi,
+    Anthropic,
+    /// Built in: answers plausibly, costs nothing, needs nothing.
+    Demo,
+}
+
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// What callers say.
+    pub name: String,
+    /// The name of its upstream.
+    pub upstream: String,
+    /// What the upstream is told.
+    pub upstream_model: String,
+}
+
+pub(super) fn read_upstreams(reader: &mut Reader) -> Vec<Upstream> {
+    let mut upstreams: Vec<Upstream> = Vec::new();
+    for section in reader.tables("upstream") {
+        if let Some(upstream) = upstream(section, reader) {
+            if upstreams.iter().any(|other| other.name == upstream.name) {
+                reader.problem(0, "upstream", format!("is there twice: {:?}", upstream.name));
+            }
+            upstreams.push(upstream);
+        }
+    }
+    upstreams
+}
+
+fn upstream(mut s: Section, reader: &mut Reader) -> Option<Upstream> {
+    let name: Option<String> = s.need(reader, "name", "\"openai\"");
+    let kind = match s.get::<String>(reader, "kind").as_deref() {
+        Some("openai") => Some(Kind::OpenAi),
+        Some("anthropic") => Some(Kind::Anthropic),
+        Some("demo") => Some(Kind::Demo),
+        _ => {
+            s.wrong(reader, "kind", "must be \"openai\", \"anthropic\" or \"demo\"");
+            None
+        }
+    };
+    let base_url: Option<WebUrl> = match kind {
+        Some(Kind::Demo) => Some(WebUrl(String::new())),
+        _ => s.need(reader, "base_url", "\"https://api.openai.com/v1\""),
+    };
+    let api_key = s.get(reader, "api_key");
+    let inject_usage = s.get(reader, "inject_usage").unwrap_or(true);
+    let timeout = s.get(reader, "timeout").unwrap_or(Lifetime::of_seconds(600));
+    s.done(reader);
+    Some(Upstream {
+        name: name?,
+        kind: kind?,
+        base_url: base_url?.0,
+        api_key,
+        inject_usage,
+        timeout,
+    })
+}
+
+pub(super) fn read_models(reader: &mut Reader, upstreams: &[Upstream]) -> Vec<Model> {
+    let mut models: Vec<Model> = Vec::new();
+    for mut s in reader.tables("model") {
+        let name: Option<String> = s.need(reader, "name", "\"gpt-4o\"");
+        let upstream: Option<String> = s.need(reader, "upstream", "\"openai\"");
+        let upstream_model: Option<String> = s.get(reader, "upstream_model");
+        if let Some(upstream) =
+            upstream.as_ref().filter(|u| !upstreams.iter().any(|k| k.name == **u))
+        {
+            s.wrong(
+                reader,
+                "upstream",
+                format!("names {upstream:?}, and no [[upstream]] has that name"),
+            );
+        }
+        if let Some(name) = name.as_ref().filter(|name| models.iter().any(|m| m.name == **name)) {
+            s.wrong(reader, "name", format!("{name:?} is there twice"));
+        }
+        s.done(reader);
+        if let (Some(name), Some(upstream)) = (name, upstream) {
+            let upstream_model = upstream_model.unwrap_or_else(|| name.clone());
+            models.push(Model { name, upstream, upstream_model });
+        }
+    }
+    if models.is_empty() && !upstreams.is_empty() {
+        reader
+            .warn("there is no [[model]]: keys are given out, but nothing can be called with them");
+    }
+    models
+}

@@ -1,0 +1,89 @@
+//! A person's answer, proven to be one: the CSRF rules live here and nowhere else.
+use super::Refusal;
+use crate::{
+    model::{Handle, Says},
+    store::Store,
+    web::{self, BadQuery, Browser, ClientAddress, NoSession, Session, Site},
+    world::{Clock, Entropy},
+};
+use axum::{
+    Form,
+    extract::{FromRef, FromRequest, FromRequestParts, Request},
+    http::Method,
+};
+use serde::Deserialize;
+
+/// The extractor of a dialect's `answer` handler. Who has one has a form of ours, sent by a page of ours;
+/// that the handle is this browser's, alive and unused is for the statement that uses it up.
+pub struct Answer {
+    pub(super) handle: Handle,
+    pub(super) browser: Browser,
+    /// A no needs no session, and neither does a request that a live key brought.
+    pub(super) session: Option<Session>,
+    pub(super) address: ClientAddress,
+    pub(super) says: Says,
+    /// The person the page spoke to.
+    pub(super) shown: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    request: String,
+    answer: Option<String>,
+    lifetime: Option<String>,
+    user: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Answer
+where
+    Store: FromRef<S>,
+    Clock: FromRef<S>,
+    Entropy: FromRef<S>,
+    Site: FromRef<S>,
+{
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let (mut parts, body) = request.into_parts();
+        let is_form = parts.method == Method::POST;
+        let trusted = match parts.method {
+            Method::POST => web::is_from_us(&parts.headers),
+            // Says nothing: it can only bring a request whose consent is implied. A HEAD, not even that.
+            Method::GET => web::is_navigation(&parts.headers),
+            _ => false,
+        };
+        if !trusted {
+            return Err(Refusal::Foreign);
+        }
+        let Ok(browser) = Browser::from_request_parts(&mut parts, state).await;
+        let Ok(address) = ClientAddress::from_request_parts(&mut parts, state).await;
+        let session = match Session::from_request_parts(&mut parts, state).await {
+            Ok(session) => Some(session),
+            Err(NoSession::SignedOut) => None,
+            Err(NoSession::Trouble(error)) => return Err(error.into()),
+        };
+        let form = Form::from_request(Request::from_parts(parts, body), state).await;
+        let Form(fields): Form<Fields> =
+            form.map_err(|_| BadQuery("The form came incomplete. Go back and try again.".into()))?;
+        let says = if is_form { fields.says()? } else { Says::Nothing };
+        let handle = Handle::presented(&fields.request);
+        Ok(Self { handle, browser, session, address, says, shown: fields.user })
+    }
+}
+
+impl Fields {
+    fn says(&self) -> Result<Says, BadQuery> {
+        let lifetime = match self.lifetime.as_deref() {
+            None | Some("") => None,
+            Some(text) => {
+                let wrong = |_| BadQuery("The lifetime is none of those offered.".into());
+                Some(text.parse().map_err(wrong)?)
+            }
+        };
+        match self.answer.as_deref() {
+            Some("allow") => Ok(Says::Yes { lifetime }),
+            Some("deny") => Ok(Says::No),
+            _ => Err(BadQuery("The form says neither yes nor no.".into())),
+        }
+    }
+}

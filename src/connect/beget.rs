@@ -1,0 +1,42 @@
+//! A live key begets one, without a page.
+use super::{IssuedKey, Journey, Refusal, issue::Owner};
+use crate::{
+    model::{App, Dialect, Key, Reply, Terms},
+    store::grants::{Approve, Approved, Cap},
+    web::ClientAddress,
+};
+
+impl Journey {
+    pub async fn beget(
+        &self,
+        dialect: Dialect,
+        parent: &Key,
+        address: ClientAddress,
+    ) -> Result<IssuedKey, Refusal> {
+        let at = self.clock.now();
+        self.throttles.silent.count(parent.user.clone()).map_err(Refusal::TooOften)?;
+        let lifetime = self.settings.key_lifetime;
+        if parent.child_ends(at, lifetime, self.settings.renew_within) <= at {
+            return Err(Refusal::SignInAgain);
+        }
+        let terms = Terms { seconds: lifetime.seconds(), models: parent.models.clone() };
+        let owner = Owner {
+            user: parent.user.clone(),
+            signed_in_at: parent.signed_in_at,
+            parent: Some(parent.clone()),
+        };
+        let made = self.make((dialect, App::json(), &Reply::Json), &owner, terms, at);
+        let approve = Approve {
+            gate: None,
+            grant: made.grant,
+            key: made.key,
+            cap: Cap(self.settings.max_keys_per_app),
+            act: self.act(&parent.user, address, at),
+        };
+        match self.store.write(approve).await? {
+            Approved::Done => Ok(made.issued),
+            Approved::TooManyKeys => Err(Refusal::TooManyKeys),
+            Approved::Blocked | Approved::Gone => Err(Refusal::Blocked),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `GET /connect/{handle}`: who asks, for what, and where the key goes. Looking changes nothing.
+use super::{Journey, Refusal};
+use crate::{
+    model::{
+        ConnectRequest, Consent, Expired, Handle, KeyState, Lifetime, Reply, ReturnAddress, User,
+        place,
+    },
+    store::{keys::KeyById, requests::RequestOf},
+    web::{self, Browser, NoSession, Page, Session, Site},
+};
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage<'a> {
+    site: &'a Site,
+    request: &'a ConnectRequest,
+    user: &'a User,
+    handle: &'a str,
+    /// Where the key goes; `None` means this browser.
+    to: Option<Target<'a>>,
+    lifetimes: Vec<Lifetime>,
+    chosen: Lifetime,
+}
+
+struct Target<'a> {
+    address: &'a ReturnAddress,
+    place: String,
+    /// On the web: anybody may have made the link.
+    web: bool,
+}
+
+#[derive(Template)]
+#[template(path = "leave.html")]
+struct Leave<'a> {
+    site: &'a Site,
+    request: &'a ConnectRequest,
+    handle: &'a str,
+}
+
+pub async fn get(
+    State(journey): State<Journey>,
+    Path(handle): Path<String>,
+    browser: Browser,
+    session: Result<Session, NoSession>,
+) -> Result<Response, Refusal> {
+    let request = journey.open(&Handle::presented(&handle), &browser).await?;
+    let Some(user) = journey.shown_user(&request, session).await? else {
+        return Ok(web::see_other(&format!("/sso/login?return_to=/connect/{handle}")));
+    };
+    if request.consent == Consent::Implied {
+        let answer_at = request.answer_at.as_str();
+        return Ok(web::see_other(&format!("{answer_at}?request={handle}")));
+    }
+    Ok(journey.consent(&request, &user, &handle))
+}
+
+/// `POST /connect/{handle}`: "Start again".
+pub async fn start_again(
+    State(journey): State<Journey>,
+    Path(handle): Path<String>,
+    browser: Browser,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    if !web::is_from_us(&headers) {
+        return Err(Refusal::Foreign);
+    }
+    journey.renew(&browser, &Handle::presented(&handle)).await
+}
+
+/// `GET /connect/{handle}/leave`: the way back to the app for somebody who cannot sign in.
+pub async fn leave(
+    State(journey): State<Journey>,
+    Path(handle): Path<String>,
+    browser: Browser,
+) -> Result<Response, Refusal> {
+    let request = journey.open(&Handle::presented(&handle), &browser).await?;
+    let page = Leave { site: &journey.site, request: &request, handle: &handle };
+    Ok(Page(page).into_response())
+}
+
+impl Journey {
+    async fn open(&self, handle: &Handle, browser: &Browser) -> Result<ConnectRequest, Refusal> {
+        let waiting = self.store.read(RequestOf { handle: handle.hash() }).await?;
+        let waiting = waiting.filter(|waiting| browser.bound(waiting.browser).is_some());
+        let waiting = waiting.ok_or(Refusal::NotHere)?;
+        waiting.open(self.clock.now()).map_err(|Expired| Refusal::expired(handle))
+    }
+
+    /// The owner of the live key that brought the request, or who is signed in. `None`: nobody yet.
+    async fn shown_user(
+        &self,
+        request: &ConnectRequest,
+        session: Result<Session, NoSession>,
+    ) -> Result<Option<User>, Refusal> {
+        if let Some(parent) = &request.parent {
+            let key = self.store.read(KeyById(parent.key.clone())).await?;
+            let live = key.filter(|key| key.state(self.clock.now()) == KeyState::Live);
+            return live.map(|key| Some(key.owner)).ok_or(Refusal::SignedOut);
+        }
+        match session {
+            Ok(session) => Ok(Some(session.user)),
+            Err(NoSession::SignedOut) => Ok(None),
+            Err(NoSession::Trouble(error)) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn consent(&self, request: &ConnectRequest, user: &User, handle: &str) -> Response {
+        let to = match &request.reply {
+            Reply::KeyInQuery { to, .. } => {
+                let web = to.is_web() && !to.is_loopback();
+                Some(Target { address: to, place: place(to), web })
+            }
+            Reply::Json => None,
+        };
+        let page = ConsentPage {
+            site: &self.site,
+            request,
+            user,
+            handle,
+            to,
+            lifetimes: request.asks.choices(),
+            chosen: Lifetime::of_seconds(request.asks.seconds),
+        };
+        Page(page).into_response()
+    }
+}

@@ -1,0 +1,121 @@
+//! Why the journey does not go on. A page for people; a dialect whose contract says it otherwise
+//! turns it into its own error with `From`.
+use crate::{
+    model::{Handle, OwnPath},
+    store,
+    web::{BadQuery, NoSession, Problem},
+};
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use derive_more::From;
+
+#[derive(Debug, From)]
+pub enum Refusal {
+    /// Forged, answered before, another browser's, another dialect's. One answer for all of them:
+    /// whoever should not be here learns nothing, and whoever should reads what to do.
+    NotHere,
+    /// With the page that offers to start again.
+    #[from(skip)]
+    Expired(OwnPath),
+    /// Not sent by a page of ours.
+    Foreign,
+    /// The link or the form is not what it must be; in words for the person.
+    #[from]
+    Unreadable(BadQuery),
+    SignedOut,
+    /// The page spoke to somebody else.
+    OtherUser,
+    Blocked,
+    /// Keys have begotten keys for as long as they may.
+    SignInAgain,
+    TooManyKeys,
+    #[from(skip)]
+    TooOften(i64),
+    /// The setting that says no.
+    #[from(skip)]
+    NotServed(&'static str),
+    #[from]
+    Trouble(store::Error),
+}
+
+impl Refusal {
+    #[must_use]
+    pub fn expired(handle: &Handle) -> Self {
+        let page = OwnPath::try_from(format!("/connect/{}", handle.expose()));
+        page.map_or(Self::NotHere, Self::Expired)
+    }
+}
+
+impl Refusal {
+    /// In words for the person, and with the way on.
+    fn page(self) -> Problem {
+        match self {
+            Self::NotHere => Problem::new(
+                StatusCode::FORBIDDEN,
+                "This is not open in this browser",
+                "It was answered already, or begun in another browser. Connect again from your app.",
+            )
+            .with_way("Your keys", "/"),
+            Self::Expired(again) => Problem::new(
+                StatusCode::GONE,
+                "This took too long",
+                "For your safety a connect page works for a quarter of an hour.",
+            )
+            .with_again(again),
+            Self::Foreign => Problem::new(
+                StatusCode::FORBIDDEN,
+                "Another site sent this",
+                "Nothing was done. Go back to your app and connect again.",
+            ),
+            Self::Unreadable(BadQuery(why)) => {
+                Problem::new(StatusCode::BAD_REQUEST, "This does not work", why)
+            }
+            Self::SignedOut => NoSession::SignedOut.page(),
+            Self::OtherUser => Problem::new(
+                StatusCode::FORBIDDEN,
+                "Somebody else is signed in now",
+                "This page was shown to another account than the one that is signed in. Nothing was \
+                 done. Go back to your app and connect again.",
+            )
+            .with_way("Your keys", "/"),
+            Self::Blocked => Problem::new(
+                StatusCode::FORBIDDEN,
+                "Your account is blocked",
+                "An admin has blocked it. Ask them if you think this is wrong.",
+            ),
+            Self::SignInAgain => Problem::new(
+                StatusCode::FORBIDDEN,
+                "Sign in again",
+                "Your last sign-in is too long ago (connect.renew_within).",
+            )
+            .with_way("Sign in", "/login"),
+            Self::TooManyKeys => Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "This app has many keys already",
+                "It cannot have more until some have ended. You can end those you do not need.",
+            )
+            .with_way("Your keys", "/")
+            .retry_after(3600),
+            Self::TooOften(seconds) => Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Wait a little",
+                "This was tried very often just now. Try again in a minute.",
+            )
+            .retry_after(seconds),
+            Self::NotServed(setting) => Problem::new(
+                StatusCode::FORBIDDEN,
+                "This app cannot connect here",
+                format!("The admin has not allowed it. The setting is {setting}."),
+            ),
+            Self::Trouble(error) => Problem::unavailable(&error),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        self.page().into_response()
+    }
+}

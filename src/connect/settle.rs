@@ -1,0 +1,113 @@
+//! The person's answer is carried out: the request is used up, and a grant stands or nothing does.
+use super::{Answer, Journey, Refusal, Settled, issue::Owner};
+use crate::{
+    model::{
+        Approval, Consent, Denial, Dialect, Expired, KeyState, Parent, Reply, Says, Timestamp,
+        UserId, Verdict,
+    },
+    store::{
+        grants::{Approve, Approved, Cap},
+        keys::KeyById,
+        requests::{Deny, Gate, RequestOf},
+    },
+    web::{BadQuery, ClientAddress, Session},
+};
+
+impl Journey {
+    /// Settles what `dialect` began. Of two clicks, one gets here and the other is [`Refusal::NotHere`].
+    pub async fn settle(&self, dialect: Dialect, answer: Answer) -> Result<Settled, Refusal> {
+        let (handle, at) = (answer.handle.hash(), self.clock.now());
+        let waiting = self.store.read(RequestOf { handle }).await?.ok_or(Refusal::NotHere)?;
+        let browser = waiting.browser;
+        answer.browser.bound(browser).ok_or(Refusal::NotHere)?;
+        let request = waiting.open(at).map_err(|Expired| Refusal::expired(&answer.handle))?;
+        let gate = Gate { handle, browser, dialect, at };
+        let owner = self.owner(request.parent.as_ref(), answer.session, at).await;
+        if matches!(answer.says, Says::No) {
+            // A no needs nobody.
+            let user = owner.ok().map(|owner| owner.user);
+            return match request.answered(&Says::No) {
+                Verdict::Denied(denial) => self.deny(gate, denial, user, answer.address).await,
+                _ => Err(Refusal::NotHere),
+            };
+        }
+        let owner = owner?;
+        // Another tab may have signed somebody else in since the page was shown (row U15).
+        if answer.shown.is_some_and(|shown| shown != owner.user.as_str()) {
+            return Err(Refusal::OtherUser);
+        }
+        if request.consent == Consent::Implied {
+            self.throttles.silent.count(owner.user.clone()).map_err(Refusal::TooOften)?;
+        }
+        match request.answered(&answer.says) {
+            Verdict::Approved(approval) => {
+                self.approve(gate, approval, owner, answer.address).await
+            }
+            _ => Err(BadQuery("Nobody has answered yet.".into()).into()),
+        }
+    }
+
+    /// On whose word the key is made: the live key that brought the request, or the session.
+    pub(super) async fn owner(
+        &self,
+        parent: Option<&Parent>,
+        session: Option<Session>,
+        at: Timestamp,
+    ) -> Result<Owner, Refusal> {
+        let Some(parent) = parent else {
+            let session = session.ok_or(Refusal::SignedOut)?;
+            let (user, signed_in_at) = (session.user.id, session.signed_in_at);
+            return Ok(Owner { user, signed_in_at, parent: None });
+        };
+        let key = self.store.read(KeyById(parent.key.clone())).await?;
+        let key = key.filter(|key| key.state(at) == KeyState::Live).ok_or(Refusal::SignedOut)?;
+        if key.child_ends(at, self.settings.key_lifetime, self.settings.renew_within) <= at {
+            return Err(Refusal::SignInAgain);
+        }
+        let (user, signed_in_at) = (key.user.clone(), key.signed_in_at);
+        Ok(Owner { user, signed_in_at, parent: Some(key) })
+    }
+
+    async fn approve(
+        &self,
+        gate: Gate,
+        approval: Approval,
+        owner: Owner,
+        address: ClientAddress,
+    ) -> Result<Settled, Refusal> {
+        let Approval { app, terms, reply, .. } = approval;
+        let name = app.name.clone();
+        let made = self.make((gate.dialect, app, &reply), &owner, terms, gate.at);
+        let approve = Approve {
+            gate: Some(gate),
+            grant: made.grant,
+            key: made.key,
+            cap: Cap(self.settings.max_keys_per_app),
+            act: self.act(&owner.user, address, gate.at),
+        };
+        match self.store.write(approve).await? {
+            Approved::Done => Ok(match reply {
+                Reply::KeyInQuery { to, state } => {
+                    Settled::KeyTo { to, state, key: made.issued, app: name }
+                }
+                Reply::Json => Settled::Key(made.issued),
+            }),
+            Approved::Gone => Err(Refusal::NotHere),
+            Approved::Blocked => Err(Refusal::Blocked),
+            Approved::TooManyKeys => Err(Refusal::TooManyKeys),
+        }
+    }
+
+    async fn deny(
+        &self,
+        gate: Gate,
+        denial: Denial,
+        user: Option<UserId>,
+        address: ClientAddress,
+    ) -> Result<Settled, Refusal> {
+        let user = user.unwrap_or_else(|| UserId::named("nobody"));
+        let entry = self.act(&user, address, gate.at).entry("connect.denied", &denial.app.id);
+        let first = self.store.write(Deny { gate, entry }).await?;
+        if first { Ok(Settled::Denied(denial)) } else { Err(Refusal::NotHere) }
+    }
+}

@@ -1,0 +1,204 @@
+//! Owns the answer to one question: is this key live, and whose is it?
+//!
+//! A secret is hashed, and the whole hash looked up in memory; what is not there is read from the store once.
+//! Changes come by [`Guard::catch_up`], called after each change of ours and four times a second for those of
+//! others. Never here: what a key may do. That is the caller's of this module.
+mod caller;
+mod key_header;
+mod misses;
+mod table;
+
+pub use caller::{Caller, NoCaller, PresentedKey};
+pub(crate) use key_header::KEY_HEADERS;
+
+use crate::{
+    config::{Secret, Server},
+    model::{AccessKey, Hash, Key, KeyState, Lifetime, Timestamp},
+    store::{
+        self, Store,
+        audit::{Act, Note},
+        books::Books,
+        changes::{ChangesAfter, LastChange},
+        keys::{KeyByHash, Presented},
+    },
+    world::{Clock, Entropy},
+};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use table::{Entry, Table};
+
+/// How often others' changes are looked for; a revocation counts everywhere within a second.
+const LOOK: Duration = Duration::from_millis(250);
+/// A key's last use is noted at most so often by calls that book nothing.
+const TOUCH: i64 = 60;
+
+#[derive(Clone)]
+pub struct Guard(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+    books: Books,
+    grace: Lifetime,
+    master: Option<Secret>,
+    table: Table,
+    misses: misses::Misses,
+    /// The last change that was applied here.
+    seen: tokio::sync::Mutex<i64>,
+    /// When the feed of changes was last read to its end.
+    current_at: AtomicI64,
+    /// Counts applied batches: an entry read before one must not be kept after it.
+    generation: AtomicU64,
+}
+
+/// Why a key does not count.
+#[derive(Debug)]
+pub enum Dead {
+    /// It manages, and is nobody's: no call can be booked to it.
+    Master,
+    /// Never ours, or ended: nobody learns which (K42).
+    Unknown,
+    Expired,
+    Blocked,
+    /// Too many unknown keys from one address; a known one in memory would have passed.
+    TooMany(i64),
+    Trouble(store::Error),
+}
+
+impl Guard {
+    pub async fn open(
+        (store, books, clock, entropy): (Store, Books, Clock, Entropy),
+        server: &Server,
+    ) -> Result<Self, store::Error> {
+        let seen = store.read(LastChange).await?;
+        let inner = Inner {
+            table: Table::new(),
+            misses: misses::Misses::new(&clock),
+            seen: tokio::sync::Mutex::new(seen),
+            current_at: AtomicI64::new(clock.now().0),
+            generation: AtomicU64::new(0),
+            store,
+            clock,
+            entropy,
+            books,
+            grace: server.database_grace,
+            master: server.master_key.clone(),
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Looks for others' changes as long as the server runs.
+    pub async fn watch(self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Err(error) = self.catch_up().await {
+                tracing::warn!(%error, "changes of keys cannot be read; keys in memory still count for a while");
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+
+    /// Forgets what has changed. After a change of ours: before it is answered.
+    pub async fn catch_up(&self) -> Result<(), store::Error> {
+        let inner = &self.0;
+        let mut seen = inner.seen.lock().await;
+        let began = inner.clock.now();
+        loop {
+            let changes = inner.store.read(ChangesAfter { seq: *seen }).await?;
+            if let Some((last, _)) = changes.last() {
+                // First the number, then the entries: whoever inserts between the two sees the number.
+                inner.generation.fetch_add(1, Ordering::SeqCst);
+                for (_, change) in &changes {
+                    inner.table.forget(change);
+                }
+                *seen = *last;
+            }
+            if changes.len() < ChangesAfter::MOST {
+                break;
+            }
+        }
+        inner.current_at.store(began.0, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// The key behind a secret, if it counts now.
+    pub async fn judge(&self, secret: &AccessKey, from: IpAddr) -> Result<Arc<Key>, Dead> {
+        if self.is_master(secret) {
+            return Err(Dead::Master);
+        }
+        let (hash, now) = (secret.hash(), self.0.clock.now());
+        let entry = match self.0.table.get(&hash).filter(|_| self.is_current(now)) {
+            Some(entry) => entry,
+            None => self.look_up(hash, from, now).await?,
+        };
+        match entry.key.state(now) {
+            KeyState::Live => {
+                if entry.touched.fetch_max(now.0, Ordering::Relaxed) + TOUCH <= now.0 {
+                    self.0.books.touch(entry.key.id.clone(), now);
+                }
+                Ok(entry.key.clone())
+            }
+            KeyState::Expired => Err(Dead::Expired),
+            KeyState::Blocked => Err(Dead::Blocked),
+        }
+    }
+
+    /// Whether a secret is `server.master_key`.
+    #[must_use]
+    pub fn is_master(&self, secret: &AccessKey) -> bool {
+        self.0.master.as_ref().is_some_and(|master| master.is(secret.expose()))
+    }
+
+    /// While the feed cannot be read, memory counts for `server.database_grace` and no longer.
+    fn is_current(&self, now: Timestamp) -> bool {
+        now.0 - self.0.current_at.load(Ordering::SeqCst) <= self.0.grace.seconds()
+    }
+
+    async fn look_up(&self, hash: Hash, from: IpAddr, now: Timestamp) -> Result<Arc<Entry>, Dead> {
+        let inner = &self.0;
+        inner.misses.may_ask(hash, from)?;
+        let generation = inner.generation.load(Ordering::SeqCst);
+        match inner.store.read(KeyByHash(hash)).await.map_err(Dead::Trouble)? {
+            Presented::Key(key) => {
+                let entry = Arc::new(Entry::new(*key));
+                inner.table.insert(hash, entry.clone());
+                if inner.generation.load(Ordering::SeqCst) != generation {
+                    inner.table.remove(&hash);
+                }
+                Ok(entry)
+            }
+            Presented::Ended { id, user, app } => {
+                inner.misses.remember(hash, from);
+                let act = Act {
+                    id: Hash(inner.entropy.draw()),
+                    at: now,
+                    actor: user.to_string(),
+                    address: Some(from.to_string()),
+                };
+                let entry = act.entry("key.used_after_end", &id).of_app(app.as_deref());
+                tracing::warn!(key = %entry.subject, address = %from, "an ended key was used");
+                if let Err(error) = inner.store.write(Note(entry)).await {
+                    tracing::error!(%error, "the use of an ended key could not be noted");
+                }
+                Err(Dead::Unknown)
+            }
+            Presented::Unknown => {
+                inner.misses.remember(hash, from);
+                Err(Dead::Unknown)
+            }
+        }
+    }
+
+    /// How many keys are in memory.
+    #[must_use]
+    pub fn cached(&self) -> usize {
+        self.0.table.len()
+    }
+}

@@ -1,0 +1,93 @@
+//! Claims become an [`Identity`]: which claim says what is the operator's to name.
+use crate::{
+    config::ClaimNames,
+    model::{Identity, Role},
+};
+use serde_json::{Map, Value};
+
+/// A claim by its name, or by a path with dots.
+pub(super) fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    claims.get(name).or_else(|| {
+        let mut steps = name.split('.');
+        let first = claims.get(steps.next()?)?;
+        steps.try_fold(first, |value, step| value.get(step))
+    })
+}
+
+/// A text, or a number as providers of numeric ids send it.
+pub(super) fn text(claims: &Map<String, Value>, name: &str) -> Option<String> {
+    match claim(claims, name)? {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A provider that says nothing of verification is taken at the operator's word; one that says no is not.
+pub(super) fn identity(
+    issuer: &str,
+    subject: String,
+    claims: &Map<String, Value>,
+    names: &ClaimNames,
+) -> Identity {
+    let disowned = match claim(claims, "email_verified") {
+        Some(Value::Bool(verified)) => !verified,
+        Some(Value::String(said)) => said != "true",
+        _ => false,
+    };
+    let full = text(claims, &names.name).or_else(|| {
+        let parts = [text(claims, &names.first_name), text(claims, &names.last_name)];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    });
+    Identity {
+        issuer: issuer.to_owned(),
+        subject,
+        email: names.email.iter().find_map(|name| text(claims, name)),
+        verified: !disowned,
+        name: full,
+        groups: claim(claims, &names.groups).and_then(texts),
+        role: text(claims, &names.role).as_deref().and_then(Role::parse),
+    }
+}
+
+/// A list of texts, or one text.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Array(all) => {
+            Some(all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        Value::String(one) => Some(vec![one.clone()]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(value: &Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn a_dotted_name_goes_into_objects_and_a_number_is_an_id() {
+        let claims =
+            object(&json!({"data": {"user": {"id": 42}}, "a.b": "whole", "a": {"b": "deep"}}));
+        assert_eq!(text(&claims, "data.user.id").as_deref(), Some("42"));
+        assert_eq!(text(&claims, "a.b").as_deref(), Some("whole"));
+        assert_eq!(text(&claims, "data.user.name"), None);
+    }
+
+    #[test]
+    fn missing_groups_are_unknown_and_an_empty_list_is_none() {
+        let of =
+            |claims: Value| identity("i", "s".into(), &object(&claims), &ClaimNames::default());
+        assert_eq!(of(json!({})).groups, None);
+        assert_eq!(of(json!({"groups": []})).groups, Some(vec![]));
+        assert_eq!(of(json!({"groups": "one"})).groups, Some(vec!["one".into()]));
+        assert!(!of(json!({"email": "a@b.example", "email_verified": false})).verified);
+        assert_eq!(of(json!({"given_name": "Ada", "family_name": "L"})).name.unwrap(), "Ada L");
+    }
+}

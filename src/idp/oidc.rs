@@ -1,0 +1,130 @@
+//! OpenID Connect: discovery, a signed `id_token`, and userinfo for what it leaves out.
+use super::{
+    Fault, Leg, claims,
+    discovery::{Metadata, get_json},
+    id_token::{self, Expected},
+    keys::Keys,
+    token,
+};
+use crate::{
+    config,
+    model::{Identity, Timestamp},
+    world::{Clock, Outbound},
+};
+use jsonwebtoken::Algorithm;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+const FRESH: i64 = 3600;
+const STALE: i64 = 24 * 3600;
+
+pub(super) struct Oidc {
+    issuer: String,
+    outbound: Outbound,
+    clock: Clock,
+    known: Mutex<Option<(Arc<Metadata>, Timestamp)>>,
+    keys: Keys,
+}
+
+impl Oidc {
+    pub(super) fn new(issuer: &str, outbound: Outbound, clock: Clock) -> Self {
+        let keys = Keys::new(clock.clone());
+        Self { issuer: issuer.to_owned(), outbound, clock, known: Mutex::new(None), keys }
+    }
+
+    /// Asked for once an hour; while the provider does not answer, the last answer counts for a day.
+    pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, Fault> {
+        let mut known = self.known.lock().await;
+        let now = self.clock.now();
+        let age = |at: &Timestamp| (now.0 - at.0).abs();
+        if let Some((metadata, at)) = &*known
+            && age(at) < FRESH
+        {
+            return Ok(metadata.clone());
+        }
+        match Metadata::fetch(&self.outbound, &self.issuer).await {
+            Ok(fresh) => {
+                let fresh = Arc::new(fresh);
+                *known = Some((fresh.clone(), now));
+                Ok(fresh)
+            }
+            Err(fault) => match &*known {
+                Some((old, at)) if age(at) < STALE => {
+                    tracing::warn!(%fault, issuer = self.issuer, "old metadata counts");
+                    Ok(old.clone())
+                }
+                _ => Err(fault),
+            },
+        }
+    }
+
+    pub(super) async fn check(&self) -> Result<(), Fault> {
+        let metadata = self.metadata().await?;
+        let found: Map<String, Value> =
+            get_json(&self.outbound, &metadata.jwks_uri, None, "the signing keys").await?;
+        if found.contains_key("keys") {
+            Ok(())
+        } else {
+            Err(Fault::Invalid("there are no signing keys"))
+        }
+    }
+
+    pub(super) async fn identify(
+        &self,
+        idp: &config::Idp,
+        code: &str,
+        iss: Option<&str>,
+        leg: &Leg,
+    ) -> Result<Identity, Fault> {
+        let metadata = self.metadata().await?;
+        let silent = metadata.authorization_response_iss_parameter_supported && iss.is_none();
+        if silent || iss.is_some_and(|iss| iss != metadata.issuer) {
+            return Err(Fault::Invalid("the answer came from another issuer"));
+        }
+        let basic = metadata.takes_basic();
+        let tokens =
+            token::redeem(&self.outbound, &metadata.token_endpoint, idp, basic, (code, leg))
+                .await?;
+        let id_token = tokens.id_token.as_deref().ok_or(Fault::Invalid("there is no id_token"))?;
+        let (kid, alg): (Option<String>, Algorithm) = id_token::header(id_token)?;
+        let jwks = &metadata.jwks_uri;
+        let key = self.keys.find(&self.outbound, jwks, kid.as_deref(), alg).await?;
+        let expected = Expected {
+            issuer: &metadata.issuer,
+            client_id: &idp.client_id,
+            nonce: leg.nonce(),
+            access_token: &tokens.access_token,
+            now: self.clock.now(),
+        };
+        let (sub, mut found) = id_token::verify(id_token, &key, alg, &expected)?;
+        self.complete(&metadata, idp, (&tokens.access_token, &sub), &mut found).await?;
+        let subject = claims::text(&found, &idp.claims.subject).unwrap_or(sub);
+        Ok(claims::identity(&metadata.issuer, subject, &found, &idp.claims))
+    }
+
+    /// Userinfo adds what the `id_token` leaves out, and overrides nothing that was signed.
+    async fn complete(
+        &self,
+        metadata: &Metadata,
+        idp: &config::Idp,
+        (access_token, sub): (&str, &str),
+        found: &mut Map<String, Value>,
+    ) -> Result<(), Fault> {
+        let names = &idp.claims;
+        let enough = names.email.iter().any(|name| claims::claim(found, name).is_some())
+            && claims::claim(found, &names.groups).is_some();
+        let Some(url) = metadata.userinfo_endpoint.as_deref().filter(|_| !enough) else {
+            return Ok(());
+        };
+        let more: Map<String, Value> =
+            get_json(&self.outbound, url, Some(access_token), "userinfo").await?;
+        if more.get("sub").and_then(Value::as_str) != Some(sub) {
+            return Err(Fault::Invalid("userinfo speaks of somebody else"));
+        }
+        for (name, value) in more {
+            found.entry(name).or_insert(value);
+        }
+        Ok(())
+    }
+}

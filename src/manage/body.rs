@@ -1,0 +1,143 @@
+//! A request's JSON object, field by field: what is not known is refused by its name (K24).
+use super::Refusal;
+use crate::model::{Lifetime, ModelList};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+};
+use serde_json::{Map, Value};
+
+pub(super) struct Body(Map<String, Value>);
+
+/// LiteLLM's fields for what is not enforced yet: taking them in silence would be a promise.
+const NOT_ENFORCED: [&str; 26] = [
+    "max_budget",
+    "soft_budget",
+    "budget_duration",
+    "budget_id",
+    "budget_limits",
+    "model_max_budget",
+    "max_parallel_requests",
+    "tpm_limit",
+    "rpm_limit",
+    "model_rpm_limit",
+    "model_tpm_limit",
+    "tpm_limit_type",
+    "rpm_limit_type",
+    "team_id",
+    "organization_id",
+    "project_id",
+    "allowed_routes",
+    "allowed_cache_controls",
+    "allowed_passthrough_routes",
+    "guardrails",
+    "policies",
+    "permissions",
+    "aliases",
+    "config",
+    "tags",
+    "spend",
+];
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Refusal::BadRequest("The body cannot be read or is too long.".into()))?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(Map::new()));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(_) => Err(Refusal::BadRequest("The body must be a JSON object.".into())),
+            Err(error) => Err(Refusal::BadRequest(format!("The body is not JSON: {error}."))),
+        }
+    }
+}
+
+/// A field that may be left out, cleared, or set.
+pub(super) type Field<T> = Option<Option<T>>;
+
+impl Body {
+    pub(super) fn text(&mut self, name: &str) -> Result<Field<String>, Refusal> {
+        self.take(name, |value| match value {
+            Value::String(text) if text.len() <= 1024 => Ok(text),
+            Value::String(_) => Err("is longer than 1024 characters"),
+            _ => Err("must be a text"),
+        })
+    }
+
+    pub(super) fn texts(&mut self, name: &str) -> Result<Field<Vec<String>>, Refusal> {
+        const WHAT: &str = "must be a list of at most 1000 texts";
+        self.take(name, |value| {
+            let Value::Array(values) = value else { return Err(WHAT) };
+            if values.len() > 1000 {
+                return Err(WHAT);
+            }
+            values.into_iter().map(|v| v.as_str().map(str::to_owned).ok_or(WHAT)).collect()
+        })
+    }
+
+    pub(super) fn models(&mut self) -> Result<Field<ModelList>, Refusal> {
+        let models = self.texts("models")?;
+        if models.iter().flatten().flatten().any(String::is_empty) {
+            return Err(Refusal::field("models", "must not have an empty name"));
+        }
+        Ok(models.map(|list| list.map(ModelList)))
+    }
+
+    pub(super) fn object(&mut self, name: &str) -> Result<Field<Map<String, Value>>, Refusal> {
+        self.take(name, |value| match value {
+            Value::Object(members)
+                if Value::Object(members.clone()).to_string().len() <= 16_384 =>
+            {
+                Ok(members)
+            }
+            Value::Object(_) => Err("is larger than 16 kB"),
+            _ => Err("must be an object"),
+        })
+    }
+
+    pub(super) fn lifetime(&mut self) -> Result<Field<Lifetime>, Refusal> {
+        let text = self.text("duration")?;
+        let parse = |text: String| {
+            text.parse().map_err(|error: crate::model::InvalidLifetime| {
+                Refusal::field("duration", error.to_string())
+            })
+        };
+        match text {
+            None => Ok(None),
+            Some(None) => Ok(Some(None)),
+            Some(Some(text)) => Ok(Some(Some(parse(text)?))),
+        }
+    }
+
+    fn take<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value) -> Result<T, &'static str>,
+    ) -> Result<Field<T>, Refusal> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(value) => {
+                let read = read(value).map_err(|why| Refusal::field(name, why))?;
+                Ok(Some(Some(read)))
+            }
+        }
+    }
+
+    /// After the last field was taken: whatever is left is a mistake.
+    pub(super) fn done(self) -> Result<(), Refusal> {
+        let left = self.0.into_iter().find(|(_, value)| !value.is_null());
+        match left {
+            None => Ok(()),
+            Some((name, _)) if NOT_ENFORCED.contains(&name.as_str()) => {
+                Err(Refusal::field(&name, "is not enforced by this version, so it is not accepted"))
+            }
+            Some((name, _)) => Err(Refusal::field(&name, "is not a field of this request")),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `GET /key/list`: a page of keys.
+use super::{Actor, Manage, Refusal, shape};
+use crate::{model::UserId, store::keys::ListKeys, web};
+use axum::{
+    Json,
+    extract::State,
+    http::Uri,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+const LARGEST_PAGE: i64 = 100;
+/// Past this the database would count rows for seconds.
+const LAST_PAGE: i64 = 1_000_000;
+
+pub(super) async fn get(
+    State(manage): State<Manage>,
+    actor: Actor,
+    uri: Uri,
+) -> Result<Response, Refusal> {
+    actor.must_not_be_an_apps()?;
+    let pairs = web::pairs(&uri);
+    let value = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+    let page = number(value("page"), "page", 1, LAST_PAGE)?;
+    let size = number(value("size"), "size", 10, LARGEST_PAGE)?;
+    let own = actor.key().map(|key| key.user.clone()).filter(|_| !actor.sees_all());
+    let user = own.or_else(|| value("user_id").map(|id| UserId::named(&id)));
+    let list =
+        ListKeys { user, app: value("app"), live_at: None, limit: size, offset: (page - 1) * size };
+    let (keys, total) = manage.store.read(list).await?;
+    let keys: Vec<Value> = keys.iter().map(|key| shape::key(key, None)).collect();
+    let body = json!({
+        "keys": keys,
+        "total_count": total,
+        "current_page": page,
+        "total_pages": (total + size - 1) / size,
+    });
+    Ok(web::no_store(Json(body).into_response()))
+}
+
+fn number(text: Option<String>, name: &str, default: i64, most: i64) -> Result<i64, Refusal> {
+    let Some(text) = text else { return Ok(default) };
+    let number = text.parse::<i64>().ok().filter(|n| (1..=most).contains(n));
+    number.ok_or_else(|| Refusal::field(name, format!("must be a number from 1 to {most}")))
+}

@@ -1,0 +1,76 @@
+//! Why the management API says no, in LiteLLM's shape.
+use crate::{guard::NoCaller, store};
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use derive_more::From;
+use serde_json::json;
+
+#[derive(Debug, From)]
+pub enum Refusal {
+    #[from]
+    Caller(NoCaller),
+    /// The field, and what to change.
+    #[from(skip)]
+    BadField {
+        field: String,
+        message: String,
+    },
+    #[from(skip)]
+    BadRequest(String),
+    /// What the key may not do.
+    #[from(skip)]
+    Forbidden(&'static str),
+    NoSuchKey,
+    #[from(skip)]
+    NoSuchUser(String),
+    #[from]
+    Trouble(store::Error),
+}
+
+impl Refusal {
+    pub fn field(field: &str, message: impl Into<String>) -> Self {
+        Self::BadField { field: field.to_owned(), message: message.into() }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, kind, param, message) = match self {
+            Self::Caller(none) => return none.into_response(),
+            Self::BadField { field, message } => (
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                Some(field.clone()),
+                format!("{field} {message}"),
+            ),
+            Self::BadRequest(message) => (StatusCode::BAD_REQUEST, "bad_request", None, message),
+            Self::Forbidden(message) => {
+                (StatusCode::FORBIDDEN, "auth_error", None, message.to_owned())
+            }
+            Self::NoSuchKey => {
+                let message = "There is no such key, or it is not yours to see.".to_owned();
+                (StatusCode::NOT_FOUND, "not_found", Some("key".into()), message)
+            }
+            Self::NoSuchUser(message) => {
+                (StatusCode::BAD_REQUEST, "bad_request", Some("user_id".into()), message)
+            }
+            Self::Trouble(error) => {
+                tracing::error!(%error, "a management request failed");
+                let message =
+                    "The database does not answer. Nothing is lost: try again.".to_owned();
+                (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", None, message)
+            }
+        };
+        let code = status.as_u16().to_string();
+        let body =
+            json!({"error": {"message": message, "type": kind, "param": param, "code": code}});
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, 5.into());
+        }
+        response
+    }
+}

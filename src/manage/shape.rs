@@ -1,0 +1,29 @@
+//! A key in LiteLLM's shape. Every answer about a key has its stable `id`.
+use crate::model::{Key, Usage};
+use serde_json::{Value, json};
+
+pub(super) fn key(key: &Key, usage: Option<Usage>) -> Value {
+    let metadata: Value = serde_json::from_str(&key.metadata).unwrap_or_default();
+    let time = |at: Option<crate::model::Timestamp>| at.map(crate::model::Timestamp::rfc3339);
+    let mut shape = json!({
+        "id": key.id,
+        "token": key.id,
+        "key_name": key.hint,
+        "key_alias": key.alias,
+        "user_id": key.user,
+        "user_email": key.owner.email,
+        "team_id": null,
+        "app": key.app,
+        "models": key.models,
+        "metadata": metadata,
+        "blocked": key.blocked || key.owner.blocked,
+        "created_at": key.created_at.rfc3339(),
+        "expires": time(key.expires_at),
+        "last_used_at": time(key.last_used_at),
+        "last_active": time(key.last_used_at),
+    });
+    if let Some(usage) = usage {
+        shape["usage"] = json!(usage);
+    }
+    shape
+}

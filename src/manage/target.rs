@@ -1,0 +1,21 @@
+//! Which key a request speaks of: by value, by its stable id, or by itself.
+use super::{Actor, Manage, Refusal};
+use crate::{
+    model::{AccessKey, Key, KeyId},
+    store::keys::{KeyByHash, KeyById, Presented},
+};
+
+impl Manage {
+    /// A key the actor may see; others are as unknown as none.
+    pub(super) async fn find(&self, actor: &Actor, named: &str) -> Result<Key, Refusal> {
+        let found = if KeyId::fits(named) {
+            self.store.read(KeyById(KeyId::named(named))).await?
+        } else {
+            match self.store.read(KeyByHash(AccessKey::presented(named).hash())).await? {
+                Presented::Key(key) => Some(*key),
+                Presented::Ended { .. } | Presented::Unknown => None,
+            }
+        };
+        found.filter(|key| actor.may_read(key)).ok_or(Refusal::NoSuchKey)
+    }
+}

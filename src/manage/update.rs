@@ -1,0 +1,166 @@
+//! `POST /key/update`, `/key/regenerate`, `/key/block`, `/key/unblock`.
+use super::{Actor, Manage, Refusal, body::Body, generate::made, shape};
+use crate::{
+    model::{AccessKey, Key, KeyPatch, Timestamp},
+    store::keys::{Regenerate, UpdateKey},
+    web,
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+
+pub(super) async fn post(
+    State(manage): State<Manage>,
+    actor: Actor,
+    mut body: Body,
+) -> Result<Response, Refusal> {
+    actor.must_change_keys()?;
+    let named = needed_key(&mut body)?;
+    let patch = patch(&mut body, &actor, manage.clock.now())?;
+    body.done()?;
+    manage.change(&actor, &named, patch).await
+}
+
+pub(super) async fn block(
+    State(manage): State<Manage>,
+    actor: Actor,
+    body: Body,
+) -> Result<Response, Refusal> {
+    set_blocked(&manage, &actor, body, true).await
+}
+
+pub(super) async fn unblock(
+    State(manage): State<Manage>,
+    actor: Actor,
+    body: Body,
+) -> Result<Response, Refusal> {
+    set_blocked(&manage, &actor, body, false).await
+}
+
+async fn set_blocked(
+    manage: &Manage,
+    actor: &Actor,
+    mut body: Body,
+    blocked: bool,
+) -> Result<Response, Refusal> {
+    actor.must_be_admin()?;
+    let named = needed_key(&mut body)?;
+    body.done()?;
+    let patch = KeyPatch { blocked: Some(blocked), ..KeyPatch::default() };
+    manage.change(actor, &named, patch).await
+}
+
+pub(super) async fn regenerate(
+    State(manage): State<Manage>,
+    actor: Actor,
+    mut body: Body,
+) -> Result<Response, Refusal> {
+    let named = match (body.text("key")?.flatten(), actor.key()) {
+        (Some(named), _) => named,
+        (None, Some(own)) => own.id.to_string(),
+        (None, None) => return Err(Refusal::field("key", "must say which key is meant")),
+    };
+    replace(&manage, &actor, &named, body).await
+}
+
+pub(super) async fn regenerate_named(
+    State(manage): State<Manage>,
+    Path(named): Path<String>,
+    actor: Actor,
+    body: Body,
+) -> Result<Response, Refusal> {
+    replace(&manage, &actor, &named, body).await
+}
+
+async fn replace(
+    manage: &Manage,
+    actor: &Actor,
+    named: &str,
+    mut body: Body,
+) -> Result<Response, Refusal> {
+    actor.must_change_keys()?;
+    let at = manage.clock.now();
+    let patch = patch(&mut body, actor, at)?;
+    body.done()?;
+    let key = manage.find(actor, named).await?;
+    must_reach(actor, &key)?;
+    let secret = AccessKey::new(manage.entropy.draw());
+    let operation = Regenerate {
+        id: key.id,
+        hash: secret.hash(),
+        hint: secret.hint(),
+        patch,
+        act: actor.act(manage.entropy.draw(), at),
+    };
+    let key = manage.store.write(operation).await?.ok_or(Refusal::NoSuchKey)?;
+    manage.guard.catch_up().await?;
+    Ok(made(&secret, &key))
+}
+
+fn needed_key(body: &mut Body) -> Result<String, Refusal> {
+    let named = body.text("key")?.flatten();
+    named.ok_or_else(|| Refusal::field("key", "must say which key is meant, by value or by id"))
+}
+
+/// A person changes keys within the key they use; an admin as they like.
+fn patch(body: &mut Body, actor: &Actor, at: Timestamp) -> Result<KeyPatch, Refusal> {
+    let duration = body.lifetime()?;
+    let models = body.models()?.map(Option::unwrap_or_default);
+    let expires_at = duration.map(|d| d.map(|duration| at.plus(duration.seconds())));
+    if let Some(own) = actor.key().filter(|_| !actor.is_admin()) {
+        if models.as_ref().is_some_and(|models| !models.within(&own.models)) {
+            return Err(Refusal::field("models", "must lie within the models of the key you use"));
+        }
+        let later = |end: Option<Timestamp>| match (end, own.expires_at) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(end), Some(own)) => end > own,
+        };
+        if expires_at.is_some_and(later) {
+            return Err(Refusal::field("duration", "must end no later than the key you use"));
+        }
+    }
+    Ok(KeyPatch {
+        alias: body.text("key_alias")?,
+        models,
+        expires_at,
+        metadata: body.object("metadata")?,
+        blocked: None,
+    })
+}
+
+/// A key that reaches further than the actor's own is not the actor's to change: regenerating it would be
+/// a way to a longer life or more models.
+fn must_reach(actor: &Actor, key: &Key) -> Result<(), Refusal> {
+    let Some(own) = actor.key().filter(|_| !actor.is_admin()) else { return Ok(()) };
+    let longer = match (key.expires_at, own.expires_at) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(end), Some(own)) => end > own,
+    };
+    if longer || !key.models.within(&own.models) || key.blocked {
+        return Err(Refusal::Forbidden("That key reaches further than the one you use."));
+    }
+    Ok(())
+}
+
+impl Manage {
+    async fn change(
+        &self,
+        actor: &Actor,
+        named: &str,
+        patch: KeyPatch,
+    ) -> Result<Response, Refusal> {
+        let key = self.find(actor, named).await?;
+        must_reach(actor, &key)?;
+        let act = actor.act(self.entropy.draw(), self.clock.now());
+        let update = UpdateKey { id: key.id, patch, act };
+        let key = self.store.write(update).await?.ok_or(Refusal::NoSuchKey)?;
+        self.guard.catch_up().await?;
+        let mut body = shape::key(&key, None);
+        body["key"] = body["id"].clone();
+        Ok(web::no_store(Json(body).into_response()))
+    }
+}

@@ -1,0 +1,83 @@
+//! A key as it is listed and judged. The secret is not in here.
+use super::{App, GrantId, KeyId, Lifetime, ModelList, Role, Timestamp, User, UserId};
+
+#[derive(Debug, Clone)]
+pub struct Key {
+    pub id: KeyId,
+    pub alias: Option<String>,
+    /// `sk-...Ab3d`.
+    pub hint: String,
+    pub user: UserId,
+    /// The grant it came from. A key made by hand or by the management API has none.
+    pub grant: Option<GrantId>,
+    pub app: Option<String>,
+    pub models: ModelList,
+    /// A JSON object.
+    pub metadata: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+    pub blocked: bool,
+    /// When a person last proved who they are for it: bounds how long keys may beget keys.
+    pub signed_in_at: Timestamp,
+    pub owner: User,
+}
+
+/// What a key is good for at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    Live,
+    Expired,
+    Blocked,
+}
+
+impl Key {
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        if self.blocked || self.owner.blocked {
+            KeyState::Blocked
+        } else if self.expires_at.is_some_and(|end| now >= end) {
+            KeyState::Expired
+        } else {
+            KeyState::Live
+        }
+    }
+
+    /// Keys of a connect journey may read and end themselves and nothing else of the management API.
+    #[must_use]
+    pub fn came_through_a_journey(&self) -> bool {
+        self.grant.is_some()
+    }
+
+    /// When a key made from this one ends: never later than a real sign-in allows.
+    #[must_use]
+    pub fn child_ends(&self, now: Timestamp, lifetime: Lifetime, renew: Lifetime) -> Timestamp {
+        now.plus(lifetime.seconds()).min(self.signed_in_at.plus(renew.seconds()))
+    }
+
+    /// What a list calls it: the app it is for, else its alias.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let app = self.app.as_deref().map(App::name_of);
+        app.or_else(|| self.alias.clone()).unwrap_or_else(|| "A key without a name".into())
+    }
+
+    #[must_use]
+    pub fn initial(&self) -> String {
+        super::app::initial(&self.shown())
+    }
+
+    #[must_use]
+    pub fn is_of_an_admin(&self) -> bool {
+        self.owner.role == Role::ProxyAdmin
+    }
+}
+
+/// What a consent page may offer, where the settings allow it.
+pub const LIFETIMES: [Lifetime; 5] = [
+    Lifetime::hours(1),
+    Lifetime::hours(8),
+    Lifetime::hours(24),
+    Lifetime::days(7),
+    Lifetime::days(30),
+];

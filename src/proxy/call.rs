@@ -1,0 +1,77 @@
+//! One call in the books: begun before it leaves, ended exactly once, however it ends.
+use super::{meter::Meter, metrics::Metrics};
+use crate::{
+    model::{Key, Timestamp, Tokens},
+    store::books::Slot,
+};
+
+pub(super) struct Call {
+    slot: Option<Slot>,
+    who: Tokens,
+    pub(super) meter: Meter,
+    metrics: Metrics,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Whole,
+    /// The caller hung up.
+    Aborted,
+    /// The upstream broke off, or said that it failed.
+    Failed,
+}
+
+impl Call {
+    pub(super) fn new(
+        slot: Slot,
+        key: &Key,
+        model: &str,
+        at: Timestamp,
+        (meter, metrics): (Meter, Metrics),
+    ) -> Self {
+        metrics.calls_open.inc();
+        let who = Tokens {
+            key: key.id.clone(),
+            user: key.user.clone(),
+            app: key.app.clone().unwrap_or_default(),
+            model: model.to_owned(),
+            at,
+            input: 0,
+            output: 0,
+            estimated: false,
+            aborted: false,
+            failed: false,
+        };
+        Self { slot: Some(slot), who, meter, metrics }
+    }
+
+    /// Books it; what comes later does not count.
+    pub(super) fn end(&mut self, how: End) {
+        let Some(slot) = self.slot.take() else { return };
+        let counted = self.meter.counted(how == End::Whole);
+        self.metrics.calls_open.dec();
+        self.metrics.tokens(counted.input, counted.output);
+        slot.book(Tokens {
+            input: counted.input,
+            output: counted.output,
+            estimated: counted.estimated,
+            aborted: how == End::Aborted,
+            failed: how == End::Failed,
+            ..self.who.clone()
+        });
+    }
+
+    /// The upstream took no work: there is nothing to book.
+    pub(super) fn release(mut self) {
+        self.slot = None;
+        self.metrics.calls_open.dec();
+    }
+}
+
+impl Drop for Call {
+    /// Nobody waits for it any more.
+    fn drop(&mut self) {
+        self.end(End::Aborted);
+    }
+}

@@ -1,0 +1,116 @@
+//! The models we serve, and what is behind each.
+use crate::{
+    config::{self, Config, UpstreamKind},
+    model::{Key, Timestamp},
+};
+use http::HeaderValue;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+pub(super) struct Catalog {
+    all: Vec<Model>,
+    by_name: HashMap<String, usize>,
+    /// Shown as the time each model was made: nobody tells us theirs.
+    pub(super) since: Timestamp,
+}
+
+pub(super) struct Model {
+    pub(super) name: String,
+    /// What the upstream is told.
+    pub(super) wire_name: String,
+    pub(super) upstream: Arc<Upstream>,
+}
+
+pub(super) struct Upstream {
+    pub(super) name: String,
+    pub(super) kind: UpstreamKind,
+    /// Without `/v1` for Anthropic, whichever way it was written; as written for OpenAI.
+    pub(super) base_url: String,
+    pub(super) credential: Option<Credential>,
+    pub(super) inject_usage: bool,
+    pub(super) timeout: Duration,
+}
+
+/// The provider's key, ready for its header, and as a text to be kept out of answers.
+pub(super) struct Credential {
+    pub(super) header: HeaderValue,
+    secret: config::Secret,
+}
+
+impl Catalog {
+    pub(super) fn new(config: &Config) -> Self {
+        let upstreams: HashMap<&str, Arc<Upstream>> = config
+            .upstreams
+            .iter()
+            .map(|upstream| (upstream.name.as_str(), Arc::new(Upstream::new(upstream))))
+            .collect();
+        let all: Vec<Model> = config
+            .models
+            .iter()
+            .filter_map(|model| {
+                let upstream = upstreams.get(model.upstream.as_str())?.clone();
+                let (name, wire_name) = (model.name.clone(), model.upstream_model.clone());
+                Some(Model { name, wire_name, upstream })
+            })
+            .collect();
+        let by_name = all.iter().enumerate().map(|(at, m)| (m.name.clone(), at)).collect();
+        Self { all, by_name, since: Timestamp(1_700_000_000) }
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<&Model> {
+        self.by_name.get(name).map(|&at| &self.all[at])
+    }
+
+    /// What this key may call, and no more.
+    pub(super) fn of<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Model> {
+        self.all.iter().filter(|model| key.models.allows(&model.name))
+    }
+}
+
+impl Upstream {
+    fn new(config: &config::Upstream) -> Self {
+        let base_url = match config.kind {
+            UpstreamKind::Anthropic => {
+                config.base_url.strip_suffix("/v1").unwrap_or(&config.base_url).to_owned()
+            }
+            UpstreamKind::OpenAi | UpstreamKind::Demo => config.base_url.clone(),
+        };
+        let credential = config.api_key.as_ref().and_then(|secret| {
+            let text = match config.kind {
+                UpstreamKind::Anthropic => secret.expose().to_owned(),
+                UpstreamKind::OpenAi | UpstreamKind::Demo => format!("Bearer {}", secret.expose()),
+            };
+            let mut header = HeaderValue::from_str(&text).ok()?;
+            header.set_sensitive(true);
+            Some(Credential { header, secret: secret.clone() })
+        });
+        Self {
+            name: config.name.clone(),
+            kind: config.kind,
+            base_url,
+            credential,
+            inject_usage: config.inject_usage,
+            timeout: config.timeout.to_std(),
+        }
+    }
+
+    /// A text of the upstream's without the provider's key in it (field report K42).
+    pub(super) fn without_secret(&self, text: &[u8]) -> Vec<u8> {
+        let Some(credential) = &self.credential else { return text.to_vec() };
+        let secret = credential.secret.expose().as_bytes();
+        let mut clean = Vec::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = memchr::memmem::find(rest, secret) {
+            clean.extend_from_slice(&rest[..at]);
+            clean.extend_from_slice(b"[hidden]");
+            rest = &rest[at + secret.len()..];
+        }
+        clean.extend_from_slice(rest);
+        clean
+    }
+
+    pub(super) fn holds_secret(&self, text: &[u8]) -> bool {
+        self.credential
+            .as_ref()
+            .is_some_and(|c| memchr::memmem::find(text, c.secret.expose().as_bytes()).is_some())
+    }
+}

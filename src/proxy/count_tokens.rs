@@ -1,0 +1,84 @@
+//! `POST /v1/messages/count_tokens`: free of charge, for every model served on messages (field report K41).
+use super::{
+    Proxy,
+    meter::about,
+    refusal::{Dialect, Reason},
+    request::{self, Head},
+    upstream::{self, Question},
+};
+use crate::{
+    config::UpstreamKind,
+    guard::{Caller, NoCaller},
+};
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use http_body_util::{BodyExt as _, Limited};
+use serde::Deserialize;
+use serde_json::json;
+
+const LONGEST: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+struct Counted {
+    input_tokens: i64,
+}
+
+pub(super) async fn post(
+    State(proxy): State<Proxy>,
+    caller: Result<Caller, NoCaller>,
+    request: Request,
+) -> Response {
+    match count(&proxy, caller, request).await {
+        Ok(input_tokens) => Json(json!({"input_tokens": input_tokens})).into_response(),
+        Err(reason) => Dialect::Anthropic.refuse(reason).into_response(),
+    }
+}
+
+async fn count(
+    proxy: &Proxy,
+    caller: Result<Caller, NoCaller>,
+    request: Request,
+) -> Result<i64, Reason> {
+    let caller = caller?;
+    let (parts, body) = request.into_parts();
+    let body = request::read(&parts.headers, body, proxy.settings.max_body).await?;
+    let head = Head::find(&body)?;
+    let model = proxy.model(Dialect::Anthropic, &caller.key, &head.model)?;
+    let estimate = about(body.len());
+    if model.upstream.kind == UpstreamKind::Demo {
+        return Ok(estimate);
+    }
+    let question = Question {
+        dialect: Dialect::Anthropic,
+        path: "/v1/messages/count_tokens",
+        query: parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default(),
+        headers: parts.headers,
+        body: head.rewrite(body, &model.wire_name, false),
+        stream: false,
+    };
+    let answer = upstream::ask(&proxy.outbound, model, question).await?;
+    match answer.status() {
+        StatusCode::OK => {}
+        // A server that speaks messages and does not count: about right beats a context of zero.
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+            return Ok(estimate);
+        }
+        status => {
+            let status = if status.is_client_error() && status != StatusCode::UNAUTHORIZED {
+                status
+            } else {
+                StatusCode::BAD_GATEWAY
+            };
+            let message = format!("The upstream {:?} could not count.", model.upstream.name);
+            return Err(Reason::Upstream { status, message });
+        }
+    }
+    let body = Limited::new(answer.into_body(), LONGEST).collect().await;
+    let counted =
+        body.ok().and_then(|body| serde_json::from_slice::<Counted>(&body.to_bytes()).ok());
+    Ok(counted.map_or(estimate, |counted| counted.input_tokens.max(0)))
+}

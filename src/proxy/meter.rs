@@ -1,0 +1,209 @@
+//! The side tap: reads what an answer used while its bytes go on.
+use super::{
+    refusal::Dialect,
+    sse::{self, Events},
+    usage::{Reported, Said},
+};
+use flate2::write::GzDecoder;
+use std::io::Write as _;
+
+/// An answer as JSON is read at its end; a longer one is passed on and estimated.
+const LONGEST_JSON: usize = 8 << 20;
+/// What a compressed answer may unpack to, for the meter.
+const LONGEST_UNPACKED: usize = 64 << 20;
+
+pub(super) struct Meter {
+    dialect: Dialect,
+    shape: Shape,
+    unpack: Option<(GzDecoder<Vec<u8>>, usize)>,
+    prompt_bytes: usize,
+    reported: Reported,
+    /// Events that carried text: about a token each.
+    deltas: i64,
+    /// The protocol's own end was seen.
+    pub(super) done: bool,
+    /// The upstream said that it failed.
+    pub(super) failed: bool,
+}
+
+enum Shape {
+    Nothing,
+    Json(Vec<u8>),
+    Events(Events),
+}
+
+/// What one event means for the caller.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Pass,
+    /// Only usage, which we asked for and the caller did not.
+    OnlyUsage,
+}
+
+/// Input, output, and whether a number is ours.
+pub(super) struct Counted {
+    pub(super) input: i64,
+    pub(super) output: i64,
+    pub(super) estimated: bool,
+}
+
+impl Meter {
+    /// Of a call that has no answer yet.
+    pub(super) fn new(dialect: Dialect, prompt_bytes: usize) -> Self {
+        Self {
+            dialect,
+            shape: Shape::Nothing,
+            unpack: None,
+            prompt_bytes,
+            reported: Reported::default(),
+            deltas: 0,
+            done: false,
+            failed: false,
+        }
+    }
+
+    pub(super) fn begin(&mut self, events: bool, gzip: bool) {
+        self.shape =
+            if events { Shape::Events(Events::default()) } else { Shape::Json(Vec::new()) };
+        self.unpack = gzip.then(|| (GzDecoder::new(Vec::new()), 0));
+    }
+
+    /// Reads bytes as they pass.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        let Some((decoder, unpacked)) = &mut self.unpack else { return self.read(bytes) };
+        if *unpacked > LONGEST_UNPACKED || decoder.write_all(bytes).is_err() {
+            return;
+        }
+        let _ = decoder.flush();
+        let plain = std::mem::take(decoder.get_mut());
+        *unpacked += plain.len();
+        self.read(&plain);
+    }
+
+    fn read(&mut self, plain: &[u8]) {
+        match &mut self.shape {
+            Shape::Json(whole) if whole.len() + plain.len() <= LONGEST_JSON => {
+                whole.extend_from_slice(plain);
+            }
+            Shape::Nothing | Shape::Json(_) => {}
+            Shape::Events(_) => {
+                self.events(plain, |_, _| {});
+            }
+        }
+    }
+
+    /// Cuts a stream into events, reads each, and says what it means.
+    pub(super) fn events(&mut self, plain: &[u8], mut each: impl FnMut(&[u8], Event)) {
+        let Shape::Events(events) = &mut self.shape else { return };
+        let mut events = std::mem::take(events);
+        events.feed(plain, |event| {
+            let meaning = self.event(event);
+            each(event, meaning);
+        });
+        self.shape = Shape::Events(events);
+    }
+
+    pub(super) fn at_boundary(&self) -> bool {
+        match &self.shape {
+            Shape::Events(events) => events.at_boundary(),
+            _ => false,
+        }
+    }
+
+    pub(super) fn take_partial(&mut self) -> Vec<u8> {
+        match &mut self.shape {
+            Shape::Events(events) => events.take_partial(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn event(&mut self, event: &[u8]) -> Event {
+        let Some(data) = sse::data(event) else { return Event::Pass };
+        match self.dialect {
+            Dialect::OpenAi => self.chunk(data),
+            Dialect::Anthropic => {
+                self.message_event(data);
+                Event::Pass
+            }
+        }
+    }
+
+    fn chunk(&mut self, data: &[u8]) -> Event {
+        if data == b"[DONE]" {
+            self.done = true;
+            return Event::Pass;
+        }
+        // Most chunks carry a few characters and nothing else: look before parsing.
+        let has = |what: &[u8]| memchr::memmem::find(data, what).is_some();
+        self.deltas += 1;
+        if !(has(b"\"usage\"")
+            || has(b"\"finish_reason\":\"")
+            || has(b"\"error\"")
+            || has(b"\"finish_reason\": \""))
+        {
+            return Event::Pass;
+        }
+        let Some(said) = Said::parse(data) else { return Event::Pass };
+        self.reported.merge(said.reported());
+        self.done |= said.finishes();
+        self.failed |= said.error.is_some() && said.choices.is_none();
+        if said.is_only_usage() {
+            self.deltas -= 1;
+            return Event::OnlyUsage;
+        }
+        Event::Pass
+    }
+
+    fn message_event(&mut self, data: &[u8]) {
+        let has = |what: &[u8]| memchr::memmem::find(data, what).is_some();
+        if has(b"\"content_block_delta\"") {
+            self.deltas += 1;
+            return;
+        }
+        if has(b"\"message_stop\"") {
+            self.done = true;
+        }
+        if let Some(said) = Said::parse(data).filter(|_| has(b"\"usage\"") || has(b"\"error\"")) {
+            self.reported.merge(said.reported());
+            self.failed |= said.error.is_some();
+        }
+    }
+
+    /// The answer is whole: JSON can be read now.
+    pub(super) fn finish(&mut self) {
+        if let Some((decoder, _)) = &mut self.unpack
+            && decoder.try_finish().is_ok()
+        {
+            let plain = std::mem::take(decoder.get_mut());
+            self.read(&plain);
+        }
+        if let Shape::Json(whole) = &self.shape {
+            self.done = true;
+            if let Some(said) = Said::parse(whole) {
+                self.reported.merge(said.reported());
+            }
+            if self.reported.output.is_none() {
+                self.deltas = about(whole.len());
+            }
+        }
+    }
+
+    /// What was used so far. A caller that left is counted what was produced, not what was announced.
+    pub(super) fn counted(&self, whole: bool) -> Counted {
+        let output = match self.reported.output {
+            Some(output) if whole => output,
+            Some(output) => output.max(self.deltas),
+            None => self.deltas,
+        };
+        Counted {
+            input: self.reported.input.unwrap_or_else(|| about(self.prompt_bytes)),
+            output,
+            estimated: self.reported.input.is_none() || self.reported.output != Some(output),
+        }
+    }
+}
+
+/// About four bytes are a token.
+pub(super) fn about(bytes: usize) -> i64 {
+    i64::try_from(bytes.div_ceil(4)).unwrap_or(i64::MAX)
+}

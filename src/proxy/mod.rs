@@ -1,0 +1,97 @@
+//! Owns the data plane: caller → model → upstream → usage. Never here: whether a key is live, or a body that
+//! is collected before it is passed on.
+mod begin;
+mod call;
+mod catalog;
+mod count_tokens;
+mod demo;
+mod forward;
+mod headers;
+mod lost;
+mod meter;
+mod metrics;
+mod models;
+mod refusal;
+mod request;
+mod sse;
+mod tap;
+mod upstream;
+mod usage;
+
+pub use lost::lost;
+pub use metrics::Metrics;
+
+use crate::{
+    config::Config,
+    guard::Guard,
+    store::books::Books,
+    web::Site,
+    world::{Clock, Outbound, Shutdown},
+};
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, post},
+};
+use catalog::Catalog;
+use std::{sync::Arc, time::Duration};
+
+#[derive(Clone, FromRef)]
+pub struct Proxy {
+    guard: Guard,
+    site: Site,
+    clock: Clock,
+    books: Books,
+    outbound: Outbound,
+    shutdown: Shutdown,
+    metrics: Metrics,
+    catalog: Arc<Catalog>,
+    settings: Settings,
+}
+
+#[derive(Clone, Copy)]
+struct Settings {
+    max_body: usize,
+    keepalive: Duration,
+}
+
+/// What the data plane is made of.
+pub struct Parts {
+    pub guard: Guard,
+    pub site: Site,
+    pub clock: Clock,
+    pub books: Books,
+    pub outbound: Outbound,
+    pub shutdown: Shutdown,
+    pub metrics: Metrics,
+}
+
+impl Proxy {
+    #[must_use]
+    pub fn new(config: &Config, parts: Parts) -> Self {
+        let Parts { guard, site, clock, books, outbound, shutdown, metrics } = parts;
+        let settings = Settings {
+            max_body: config.server.max_body.0,
+            keepalive: config.server.sse_keepalive.to_std(),
+        };
+        let catalog = Arc::new(Catalog::new(config));
+        Self { guard, site, clock, books, outbound, shutdown, metrics, catalog, settings }
+    }
+}
+
+/// Each route with and without `/v1`: base URLs are written both ways.
+pub fn routes() -> Router<Proxy> {
+    let mut router = Router::new();
+    for base in ["", "/v1"] {
+        let at = |path: &str| format!("{base}{path}");
+        router = router
+            .route(&at("/chat/completions"), post(forward::chat))
+            .route(&at("/messages"), post(forward::messages))
+            .route(&at("/messages/count_tokens"), post(count_tokens::post))
+            .route(&at("/models"), get(models::list))
+            .route(&at("/models/{*id}"), get(models::one))
+            .route(&at("/model/info"), get(models::info))
+            .route(&at("/model_group/info"), get(models::groups));
+    }
+    router
+}

@@ -1,0 +1,132 @@
+//! What this key may call, in the shapes that clients read. Never an address or a key of a provider.
+use super::{
+    Proxy,
+    catalog::Model,
+    refusal::{Dialect, Reason},
+};
+use crate::{
+    config::UpstreamKind,
+    guard::{Caller, NoCaller},
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+/// Anthropic's SDK says which version it speaks.
+fn dialect(headers: &HeaderMap) -> Dialect {
+    let anthropic = headers.contains_key("anthropic-version");
+    if anthropic { Dialect::Anthropic } else { Dialect::OpenAi }
+}
+
+pub(super) async fn list(
+    State(proxy): State<Proxy>,
+    caller: Result<Caller, NoCaller>,
+    headers: HeaderMap,
+) -> Response {
+    let dialect = dialect(&headers);
+    let key = match caller {
+        Ok(caller) => caller.key,
+        Err(none) => return dialect.refuse(none).into_response(),
+    };
+    let models: Vec<Value> = proxy.catalog.of(&key).map(|m| shape(&proxy, m, dialect)).collect();
+    let end = |at: Option<&Value>| at.map_or(Value::Null, |model| model["id"].clone());
+    Json(match dialect {
+        Dialect::OpenAi => json!({"object": "list", "data": models}),
+        Dialect::Anthropic => json!({
+            "first_id": end(models.first()),
+            "last_id": end(models.last()),
+            "has_more": false,
+            "data": models,
+        }),
+    })
+    .into_response()
+}
+
+pub(super) async fn one(
+    State(proxy): State<Proxy>,
+    Path(id): Path<String>,
+    caller: Result<Caller, NoCaller>,
+    headers: HeaderMap,
+) -> Response {
+    let dialect = dialect(&headers);
+    let key = match caller {
+        Ok(caller) => caller.key,
+        Err(none) => return dialect.refuse(none).into_response(),
+    };
+    // What this key may not call does not exist for it.
+    if let Some(model) = proxy.catalog.named(&id).filter(|model| key.models.allows(&model.name)) {
+        return Json(shape(&proxy, model, dialect)).into_response();
+    }
+    let text = format!("There is no model {id:?} for this key. GET /v1/models lists its models.");
+    dialect.refuse(Reason::NoSuchModel(text)).into_response()
+}
+
+fn shape(proxy: &Proxy, model: &Model, dialect: Dialect) -> Value {
+    let since = proxy.catalog.since;
+    match dialect {
+        Dialect::OpenAi => json!({
+            "id": model.name, "object": "model", "created": since.0, "owned_by": model.upstream.name,
+        }),
+        Dialect::Anthropic => json!({
+            "type": "model", "id": model.name, "display_name": model.name, "created_at": since.rfc3339(),
+        }),
+    }
+}
+
+/// LiteLLM's `/v1/model/info` and `/model/info`, which editors read (field report K21).
+pub(super) async fn info(
+    State(proxy): State<Proxy>,
+    caller: Result<Caller, NoCaller>,
+) -> Result<Json<Value>, NoCaller> {
+    let key = caller?.key;
+    let entry = |model: &Model| {
+        json!({
+            "model_name": model.name,
+            "litellm_params": {"model": model.name},
+            "model_info": {
+                "id": model.name,
+                "mode": "chat",
+                "litellm_provider": provider(model),
+                "max_tokens": null,
+                "max_input_tokens": null,
+                "max_output_tokens": null,
+                "input_cost_per_token": null,
+                "output_cost_per_token": null,
+            },
+        })
+    };
+    let data: Vec<Value> = proxy.catalog.of(&key).map(entry).collect();
+    Ok(Json(json!({"data": data})))
+}
+
+pub(super) async fn groups(
+    State(proxy): State<Proxy>,
+    caller: Result<Caller, NoCaller>,
+) -> Result<Json<Value>, NoCaller> {
+    let key = caller?.key;
+    let entry = |model: &Model| {
+        json!({
+            "model_group": model.name,
+            "providers": [provider(model)],
+            "mode": "chat",
+            "max_input_tokens": null,
+            "max_output_tokens": null,
+            "input_cost_per_token": null,
+            "output_cost_per_token": null,
+        })
+    };
+    let data: Vec<Value> = proxy.catalog.of(&key).map(entry).collect();
+    Ok(Json(json!({"data": data})))
+}
+
+fn provider(model: &Model) -> &'static str {
+    match model.upstream.kind {
+        UpstreamKind::OpenAi => "openai",
+        UpstreamKind::Anthropic => "anthropic",
+        UpstreamKind::Demo => "demo",
+    }
+}

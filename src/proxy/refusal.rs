@@ -1,0 +1,160 @@
+//! Why a call is not answered by a model, in the words of the caller's protocol.
+use crate::{guard::NoCaller, store};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+/// Which protocol a route speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `/v1/chat/completions`, and everything without a protocol of its own.
+    OpenAi,
+    /// `/v1/messages`.
+    Anthropic,
+}
+
+#[derive(Debug, derive_more::From)]
+pub(super) enum Reason {
+    #[from]
+    Caller(NoCaller),
+    /// What is wrong with the request, and what to change.
+    #[from(skip)]
+    BadRequest(String),
+    TooLarge(usize),
+    /// `Content-Encoding` of a request.
+    Encoded,
+    /// The key's list does not have this model.
+    #[from(skip)]
+    NotAllowed(String),
+    #[from(skip)]
+    NoSuchModel(String),
+    /// Gatekey is stopping.
+    Stopping,
+    #[from]
+    Trouble(store::Error),
+    /// The upstream's name, and what it did.
+    #[from(skip)]
+    Upstream {
+        status: StatusCode,
+        message: String,
+    },
+    /// No such route: what to write instead.
+    #[from(skip)]
+    Lost(String),
+}
+
+pub(super) struct Refusal {
+    pub(super) dialect: Dialect,
+    pub(super) reason: Reason,
+}
+
+impl Dialect {
+    pub(super) fn refuse(self, reason: impl Into<Reason>) -> Refusal {
+        Refusal { dialect: self, reason: reason.into() }
+    }
+
+    /// An error as this protocol writes it.
+    pub(super) fn envelope(self, status: StatusCode, kind: &str, message: &str) -> Value {
+        match self {
+            Self::OpenAi => json!({"error": {
+                "message": message,
+                "type": kind,
+                "param": null,
+                "code": status.as_u16().to_string(),
+            }}),
+            Self::Anthropic => {
+                json!({"type": "error", "error": {"type": anthropic_kind(status), "message": message}})
+            }
+        }
+    }
+
+    /// The same as the last event of a stream (field report K34): an error, and never a tidy end.
+    pub(super) fn event(self, message: &str) -> String {
+        let error = self.envelope(StatusCode::BAD_GATEWAY, "upstream_error", message);
+        match self {
+            Self::OpenAi => format!("data: {error}\n\n"),
+            Self::Anthropic => format!("event: error\ndata: {error}\n\n"),
+        }
+    }
+}
+
+/// The names of Anthropic's errors by status.
+fn anthropic_kind(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 | 415 | 422 => "invalid_request_error",
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 | 529 => "overloaded_error",
+        504 => "timeout_error",
+        _ => "api_error",
+    }
+}
+
+impl Reason {
+    fn words(&self) -> (StatusCode, &'static str, String) {
+        match self {
+            Self::Caller(none) => (none.status(), none.kind(), none.message().into()),
+            Self::BadRequest(message) => {
+                (StatusCode::BAD_REQUEST, "invalid_request_error", message.clone())
+            }
+            Self::TooLarge(most) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "invalid_request_error",
+                format!("The body is larger than {most} bytes (server.max_body)."),
+            ),
+            Self::Encoded => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "invalid_request_error",
+                "Send the body without Content-Encoding.".into(),
+            ),
+            Self::NotAllowed(model) => (
+                StatusCode::FORBIDDEN,
+                "key_model_access_denied",
+                format!("This key may not call {model:?}. GET /v1/models lists what it may."),
+            ),
+            Self::NoSuchModel(message) => {
+                (StatusCode::NOT_FOUND, "model_not_found", message.clone())
+            }
+            Self::Stopping => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "service_unavailable",
+                "This Gatekey is stopping. Try again: another one, or the next, will answer."
+                    .into(),
+            ),
+            Self::Trouble(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "service_unavailable",
+                "Gatekey cannot book calls right now. Nothing is lost: try again.".into(),
+            ),
+            Self::Upstream { status, message } => (*status, "upstream_error", message.clone()),
+            Self::Lost(message) => (StatusCode::NOT_FOUND, "not_found_error", message.clone()),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, kind, message) = self.reason.words();
+        let envelope = self.dialect.envelope(status, kind, &message);
+        let mut response = (status, Json(envelope)).into_response();
+        match &self.reason {
+            Reason::Caller(none) => return none.dress(response),
+            Reason::Trouble(error) => tracing::error!(%error, "a call could not be taken"),
+            Reason::Stopping => {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            _ => {}
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, 2.into());
+        }
+        response
+    }
+}

@@ -1,0 +1,185 @@
+//! The body that goes to the caller: the upstream's, as it comes, with a meter at its side.
+use super::{
+    call::{Call, End},
+    meter::Event,
+    refusal::Dialect,
+    upstream::UpstreamBody,
+};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+pub(super) struct Tap {
+    /// `None` once it has ended.
+    upstream: Option<UpstreamBody>,
+    /// What was read before the answer began.
+    first: Option<Bytes>,
+    call: Call,
+    kind: Kind,
+    dialect: Dialect,
+    keepalive: Duration,
+    silent: Pin<Box<Sleep>>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// How the bytes pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Untouched; nothing can be added.
+    Opaque,
+    /// Untouched; a stream of events, to which an error or a comment can be added.
+    Events,
+    /// The same, without the usage that the caller did not ask for.
+    EventsWithoutUsage,
+}
+
+/// A JSON answer broke off: the connection must break off too, or it would look whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off")]
+pub(super) struct Broken;
+
+impl Tap {
+    pub(super) fn new(
+        upstream: UpstreamBody,
+        first: Option<Bytes>,
+        call: Call,
+        (kind, dialect): (Kind, Dialect),
+        (keepalive, cut): (Duration, CancellationToken),
+    ) -> Self {
+        Self {
+            upstream: Some(upstream),
+            first,
+            call,
+            kind,
+            dialect,
+            keepalive,
+            silent: Box::pin(tokio::time::sleep(keepalive)),
+            cut: Box::pin(cut.cancelled_owned()),
+        }
+    }
+
+    /// What the caller gets of these bytes. Empty: nothing.
+    fn pass(&mut self, bytes: Bytes) -> Bytes {
+        if self.kind != Kind::EventsWithoutUsage {
+            self.call.meter.feed(&bytes);
+            return bytes;
+        }
+        let (mut kept, mut dropped) = (Vec::new(), false);
+        self.call.meter.events(&bytes, |event, meaning| {
+            if meaning == Event::OnlyUsage {
+                dropped = true;
+            } else {
+                kept.extend_from_slice(event);
+            }
+        });
+        // The usual case: whole events, all of them the caller's.
+        if !dropped && kept.len() == bytes.len() { bytes } else { kept.into() }
+    }
+
+    /// The upstream's body has ended, well or not: the last words, if any.
+    fn end(&mut self, broken: bool) -> Option<Result<Frame<Bytes>, Broken>> {
+        self.upstream = None;
+        self.call.meter.finish();
+        let meter = &mut self.call.meter;
+        if self.kind == Kind::Opaque {
+            let how = if broken || meter.failed { End::Failed } else { End::Whole };
+            self.call.end(how);
+            return broken.then_some(Err(Broken));
+        }
+        if meter.done && !meter.failed {
+            let rest =
+                if self.kind == Kind::EventsWithoutUsage { meter.take_partial() } else { vec![] };
+            self.call.end(End::Whole);
+            return (!rest.is_empty()).then(|| Ok(Frame::data(rest.into())));
+        }
+        let said = meter.failed;
+        let words = self.last_words("The upstream broke off its answer.");
+        self.call.end(End::Failed);
+        (!said).then(|| Ok(Frame::data(words)))
+    }
+
+    /// An error that stands alone, whatever was half said before.
+    fn last_words(&mut self, message: &str) -> Bytes {
+        let held = self.kind == Kind::EventsWithoutUsage;
+        let apart = if held || self.call.meter.at_boundary() { "" } else { "\n\n" };
+        format!("{apart}{}", self.dialect.event(message)).into()
+    }
+}
+
+impl Body for Tap {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let tap = self.get_mut();
+        loop {
+            if let Some(first) = tap.first.take() {
+                let passed = tap.pass(first);
+                // A body of known length is not asked again after its last byte.
+                if tap.kind == Kind::Opaque
+                    && tap.upstream.as_ref().is_some_and(Body::is_end_stream)
+                {
+                    tap.end(false);
+                }
+                if !passed.is_empty() {
+                    return Poll::Ready(Some(Ok(Frame::data(passed))));
+                }
+            }
+            let Some(upstream) = &mut tap.upstream else { return Poll::Ready(None) };
+            match Pin::new(upstream).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    tap.silent.as_mut().reset(Instant::now() + tap.keepalive);
+                    tap.first = Some(data);
+                }
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(tap.end(true)),
+                Poll::Ready(None) => return Poll::Ready(tap.end(false)),
+                Poll::Pending => return tap.while_silent(cx),
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.upstream, &self.first, self.kind) {
+            (Some(upstream), first, Kind::Opaque) => {
+                let mut hint = upstream.size_hint();
+                if let (Some(exact), Some(first)) = (hint.exact(), first) {
+                    hint.set_exact(exact + first.len() as u64);
+                }
+                hint
+            }
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+impl Tap {
+    /// The server stops, or nothing has come for long.
+    fn while_silent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if self.kind == Kind::Opaque {
+            return Poll::Pending;
+        }
+        if self.cut.as_mut().poll(cx).is_ready() {
+            self.upstream = None;
+            let words = self.last_words("Gatekey is stopping; the answer is cut here.");
+            self.call.end(End::Failed);
+            return Poll::Ready(Some(Ok(Frame::data(words))));
+        }
+        loop {
+            ready!(self.silent.as_mut().poll(cx));
+            self.silent.as_mut().reset(Instant::now() + self.keepalive);
+            if self.kind == Kind::EventsWithoutUsage || self.call.meter.at_boundary() {
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b": keep-alive\n\n")))));
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The way to an upstream and back.
+use super::{
+    catalog::{Model, Upstream},
+    demo, headers,
+    refusal::{Dialect, Reason},
+};
+use crate::{
+    config::UpstreamKind,
+    world::{Outbound, Trouble},
+};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// An answer's body: from the wire, or made here.
+pub(super) enum UpstreamBody {
+    Wire(Incoming),
+    Made(UnsyncBoxBody<Bytes, Infallible>),
+}
+
+/// The upstream broke off.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream broke off its answer")]
+pub(super) struct BrokenOff;
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match self.get_mut() {
+            Self::Wire(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|_| BrokenOff)))
+            }
+            Self::Made(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|e| match e {})))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Wire(body) => body.is_end_stream(),
+            Self::Made(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Wire(body) => body.size_hint(),
+            Self::Made(body) => body.size_hint(),
+        }
+    }
+}
+
+/// What is asked of an upstream.
+pub(super) struct Question {
+    pub(super) dialect: Dialect,
+    /// Below the upstream's base: ours, never the caller's.
+    pub(super) path: &'static str,
+    /// With its question mark; empty for none.
+    pub(super) query: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) stream: bool,
+}
+
+pub(super) async fn ask(
+    outbound: &Outbound,
+    model: &Model,
+    question: Question,
+) -> Result<Response<UpstreamBody>, Reason> {
+    let upstream = &model.upstream;
+    if upstream.kind == UpstreamKind::Demo {
+        return Ok(demo::answer(question.dialect, &question.body, question.stream));
+    }
+    let url = format!("{}{}{}", upstream.base_url, question.path, question.query);
+    let mut request = Request::post(url)
+        .body(Full::new(question.body))
+        .map_err(|_| Reason::BadRequest("The query cannot be passed on.".into()))?;
+    *request.headers_mut() = headers::to_upstream(question.headers, upstream);
+    let answer = outbound.send(request, upstream.timeout).await;
+    answer.map(|response| response.map(UpstreamBody::Wire)).map_err(|t| in_words(upstream, &t))
+}
+
+/// Without an address or a key: those are the operator's (field report K42).
+fn in_words(upstream: &Upstream, trouble: &Trouble) -> Reason {
+    tracing::warn!(upstream = upstream.name, %trouble, "a call failed");
+    let status = match trouble {
+        Trouble::Slow => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    Reason::Upstream { status, message: format!("The upstream {:?} {trouble}.", upstream.name) }
+}

@@ -1,0 +1,115 @@
+//! `/sso/callback`: a browser comes back from a provider. It makes a session and nothing else.
+use super::{
+    Signin,
+    complete::{Arrival, complete},
+    sso::{Gone, own_path, sso_path},
+};
+use crate::{
+    idp::{Answer, Fault, Idp, Leg},
+    model::{Identity, State as Secret},
+    store::signins::{SigninOf, TakeSignin},
+    web::{self, Browser, ClientAddress, Problem, Session},
+};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+
+/// `/sso/callback` or `/sso/callback/{name}`: each provider has one path (mix-up, row U3).
+pub(super) async fn get(
+    State(signin): State<Signin>,
+    address: ClientAddress,
+    browser: Browser,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let idp = signin.idps.all().iter().find(|idp| idp.callback() == uri.path());
+    back(&signin, idp, (address, browser, headers), &uri).await
+}
+
+async fn back(
+    signin: &Signin,
+    idp: Option<&Idp>,
+    (address, browser, headers): (ClientAddress, Browser, HeaderMap),
+    uri: &Uri,
+) -> Response {
+    let Some((state, answer)) = parse(uri) else { return over() };
+    let Some(idp) = idp else { return over() };
+    let at = signin.clock.now();
+    let hash = Secret::presented(&state).hash();
+    let row = match signin.store.read(SigninOf { state: hash, at }).await {
+        Ok(Some(row)) => row,
+        // Used, expired, or never ours: Back, a reload or a bookmark (K08).
+        Ok(None) => return over(),
+        Err(error) => return Problem::unavailable(&error).into_response(),
+    };
+    let Some(binding) = browser.bound(row.browser).filter(|_| row.idp == idp.name()) else {
+        tracing::warn!(idp = idp.name(), "a sign-in came back in another browser");
+        return elsewhere();
+    };
+    let return_to = own_path(Some(row.return_to));
+    let redirect_uri = format!("{}{}", signin.site.base_url(), idp.callback());
+    let state = Secret::presented(&state);
+    let Some(leg) = Leg::new(&signin.keyring, row.secret, binding, state, redirect_uri) else {
+        return over();
+    };
+    let take = TakeSignin { state: hash, browser: row.browser, idp: idp.name().to_owned(), at };
+    match identify(signin, take, idp, &answer, &leg).await {
+        Ok(Some(identity)) => {
+            let replaces = Session::claimed(&signin.site, &headers);
+            let arrival = Arrival { identity, idp: idp.name(), return_to, replaces, address };
+            complete(signin, arrival).await
+        }
+        Ok(None) => over(),
+        Err(gone) => gone.page(idp.name(), &return_to),
+    }
+}
+
+/// The state is used up first: whatever the provider says, it says it once.
+async fn identify(
+    signin: &Signin,
+    take: TakeSignin,
+    idp: &Idp,
+    answer: &Answer,
+    leg: &Leg,
+) -> Result<Option<Identity>, Gone> {
+    if !signin.store.write(take).await? {
+        return Ok(None);
+    }
+    let identity = idp.identify(answer, leg).await?;
+    if identity.subject.is_empty() {
+        return Err(Fault::Invalid("the provider named nobody").into());
+    }
+    Ok(Some(identity))
+}
+
+/// `None` without a state, or with any parameter twice.
+fn parse(uri: &Uri) -> Option<(String, Answer)> {
+    let pairs = web::pairs(uri);
+    let one = |name: &str| -> Result<Option<String>, ()> {
+        let mut found = pairs.iter().filter(|(key, _)| key == name);
+        let first = found.next().map(|(_, value)| value.clone());
+        if found.next().is_some() { Err(()) } else { Ok(first) }
+    };
+    let state = one("state").ok()??;
+    let answer =
+        Answer { code: one("code").ok()?, error: one("error").ok()?, iss: one("iss").ok()? };
+    Some((state, answer))
+}
+
+fn over() -> Response {
+    let text =
+        "This sign-in was finished already, or took longer than five minutes. Nothing is lost.";
+    Problem::new(StatusCode::GONE, "This sign-in is over", text)
+        .with_way("Continue", "/")
+        .into_response()
+}
+
+fn elsewhere() -> Response {
+    let text = "It was begun in another browser, so it cannot end in this one. If you did not begin \
+                it yourself, somebody sent you a link: close this page.";
+    Problem::new(StatusCode::FORBIDDEN, "This sign-in is not yours to finish", text)
+        .with_way("Sign in here instead", sso_path("", &own_path(None)).replace("idp=&", ""))
+        .into_response()
+}

@@ -1,0 +1,146 @@
+//! `/login`: a button for each provider, and a form for local accounts.
+use super::{
+    Signin,
+    complete::{Arrival, complete},
+    sso::{own_path, sso_path},
+};
+use crate::{
+    model::OwnPath,
+    store,
+    web::{self, ClientAddress, Page, Problem, Session, Site},
+};
+use askama::Template;
+use axum::{
+    Form,
+    extract::{State, rejection::FormRejection},
+    http::{HeaderMap, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Login<'a> {
+    site: &'a Site,
+    return_to: &'a OwnPath,
+    /// Name and address of each.
+    idps: Vec<(String, String)>,
+    form: bool,
+    wrong: bool,
+    username: &'a str,
+}
+
+#[derive(Deserialize, Default)]
+struct Wanted {
+    return_to: Option<String>,
+    switch: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    username: String,
+    password: String,
+    return_to: Option<String>,
+}
+
+pub(super) async fn get(State(signin): State<Signin>, uri: Uri) -> Response {
+    let wanted: Wanted = web::query(&uri).unwrap_or_default();
+    let return_to = own_path(wanted.return_to);
+    page(&signin, &return_to, None, wanted.switch.is_some()).await
+}
+
+/// `wrong`: the name that was tried.
+async fn page(signin: &Signin, return_to: &OwnPath, wrong: Option<&str>, switch: bool) -> Response {
+    let form = match signin.local.is_used().await {
+        Ok(used) => used,
+        Err(error) => return Problem::unavailable(&error).into_response(),
+    };
+    let suffix = if switch { "&switch=true" } else { "" };
+    let idps: Vec<_> = signin
+        .idps
+        .all()
+        .iter()
+        .map(|idp| (idp.name().to_owned(), format!("{}{suffix}", sso_path(idp.name(), return_to))))
+        .collect();
+    if idps.is_empty() && !form {
+        let text = "No identity provider and no account is set up yet. The admin finds a link for \
+                    the first account in the log, or runs: gatekey user add EMAIL --admin";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Nobody can sign in yet", text)
+            .into_response();
+    }
+    let username = wrong.unwrap_or_default();
+    let page =
+        Login { site: &signin.site, return_to, idps, form, wrong: wrong.is_some(), username };
+    let status = if wrong.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+    (status, Page(page)).into_response()
+}
+
+pub(super) async fn post(
+    State(signin): State<Signin>,
+    address: ClientAddress,
+    headers: HeaderMap,
+    form: Result<Form<Fields>, FormRejection>,
+) -> Response {
+    let Ok(Form(fields)) = form else {
+        let text = "The form came incomplete. Fill it in again.";
+        return Problem::new(StatusCode::BAD_REQUEST, "Not signed in", text)
+            .with_way("Back to the form", "/login")
+            .into_response();
+    };
+    let return_to = own_path(fields.return_to.clone());
+    if !web::is_from_us(&headers) {
+        let text = "Another site sent this, so nothing was done.";
+        return Problem::new(StatusCode::FORBIDDEN, "Not signed in", text)
+            .with_way("Sign in here", "/login")
+            .into_response();
+    }
+    match attempt(&signin, &fields, address).await {
+        Ok(Some(identity)) => {
+            let replaces = Session::claimed(&signin.site, &headers);
+            complete(&signin, Arrival { identity, idp: "local", return_to, replaces, address })
+                .await
+        }
+        Ok(None) => page(&signin, &return_to, Some(&fields.username), false).await,
+        Err(Refused::TooOften(seconds)) => too_often(seconds),
+        Err(Refused::Store(error)) => Problem::unavailable(&error).into_response(),
+    }
+}
+
+enum Refused {
+    TooOften(i64),
+    Store(store::Error),
+}
+
+/// Only wrong passwords are counted. The count is asked again afterwards, so that many guesses at once gain
+/// nothing over one after the other.
+async fn attempt(
+    signin: &Signin,
+    fields: &Fields,
+    ClientAddress(address): ClientAddress,
+) -> Result<Option<crate::model::Identity>, Refused> {
+    let username = fields.username.trim();
+    let account = (username.to_owned(), address);
+    let throttles = &signin.throttles;
+    let may = || throttles.account.would(&account).and_then(|()| throttles.address.would(&address));
+    may().map_err(Refused::TooOften)?;
+    if username.len() > 255 || fields.password.len() > 1024 {
+        return Ok(None);
+    }
+    let found = signin.local.identify(username, &fields.password).await.map_err(Refused::Store)?;
+    may().map_err(Refused::TooOften)?;
+    if found.is_none() {
+        tracing::warn!(%address, "a wrong password or an unknown name");
+        let _ = throttles.account.count(account.clone());
+        let _ = throttles.address.count(address);
+    }
+    Ok(found)
+}
+
+fn too_often(seconds: i64) -> Response {
+    let text = "Too many wrong passwords. Wait a few minutes, then try again.";
+    let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Wait a little", text)
+        .with_way("Back to the form", "/login")
+        .into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
+}

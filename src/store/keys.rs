@@ -1,0 +1,270 @@
+//! Keys: what apps call models with. Found by hash, listed by owner, known by a stable id.
+use super::{
+    Error, FromRow, Operation, Row, Tx,
+    audit::{self, Act},
+    changes::{self, Change},
+};
+use crate::model::{GrantId, Hash, Key, KeyId, KeyPatch, ModelList, Timestamp, User, UserId};
+
+/// A key as it is made. Its secret has left already.
+#[derive(Debug, Clone)]
+pub struct FreshKey {
+    pub id: KeyId,
+    pub hash: Hash,
+    pub hint: String,
+    pub alias: Option<String>,
+    pub user: UserId,
+    pub grant: Option<GrantId>,
+    pub app: Option<String>,
+    pub models: ModelList,
+    pub metadata: String,
+    pub signed_in_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+}
+
+pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, at: Timestamp) -> Result<(), Error> {
+    tx.run(
+        "INSERT INTO keys (id, hash, hint, alias, user_id, grant_id, app, models, metadata,
+             blocked, signed_in_at, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, $11, $12)",
+        (
+            &key.id,
+            key.hash,
+            &key.hint,
+            &key.alias,
+            &key.user,
+            &key.grant,
+            &key.app,
+            &key.models,
+            &key.metadata,
+            key.signed_in_at,
+            at,
+            key.expires_at,
+        ),
+    )
+    .await
+}
+
+macro_rules! select_keys {
+    ($rest:literal) => {
+        concat!(
+            "SELECT keys.id, alias, hint, user_id, grant_id, app, models, metadata,
+                 keys.created_at, expires_at, last_used_at, keys.blocked, keys.signed_in_at,
+                 users.id, users.email, users.name, users.role, users.blocked_at
+             FROM keys JOIN users ON users.id = keys.user_id ",
+            $rest
+        )
+    };
+}
+
+/// What is known of a secret somebody presented.
+#[derive(Debug)]
+pub enum Presented {
+    /// Live or not: [`Key::state`] says.
+    Key(Box<Key>),
+    /// Once live, then ended: whoever shows it now should not have it any more.
+    Ended {
+        id: KeyId,
+        user: UserId,
+        app: Option<String>,
+    },
+    Unknown,
+}
+
+pub struct KeyByHash(pub Hash);
+
+impl Operation for KeyByHash {
+    type Output = Presented;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Presented, Error> {
+        let key = tx.optional(select_keys!("WHERE keys.hash = $1"), (self.0,)).await?;
+        if let Some(key) = key {
+            return Ok(Presented::Key(Box::new(key)));
+        }
+        let ended: Option<(KeyId, UserId, Option<String>)> = tx
+            .optional("SELECT id, user_id, app FROM ended_keys WHERE hash = $1", (self.0,))
+            .await?;
+        Ok(ended.map_or(Presented::Unknown, |(id, user, app)| Presented::Ended { id, user, app }))
+    }
+}
+
+pub struct KeyById(pub KeyId);
+
+impl Operation for KeyById {
+    type Output = Option<Key>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        tx.optional(select_keys!("WHERE keys.id = $1"), (&self.0,)).await
+    }
+}
+
+pub struct KeysByAlias {
+    pub alias: String,
+    pub user: Option<UserId>,
+}
+
+impl Operation for KeysByAlias {
+    type Output = Vec<Key>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        tx.all(
+            select_keys!(
+                "WHERE alias = $1 AND (CAST($2 AS TEXT) IS NULL OR user_id = $2) LIMIT 100"
+            ),
+            (&self.alias, &self.user),
+        )
+        .await
+    }
+}
+
+/// Keys in the order of their making, a page at a time.
+pub struct ListKeys {
+    pub user: Option<UserId>,
+    pub app: Option<String>,
+    /// Only those that are not expired then.
+    pub live_at: Option<Timestamp>,
+    pub limit: i64,
+    pub offset: i64,
+}
+
+impl Operation for ListKeys {
+    /// The page, and how many there are in all.
+    type Output = (Vec<Key>, i64);
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        let page = tx
+            .all(
+                select_keys!(
+                    "WHERE (CAST($1 AS TEXT) IS NULL OR user_id = $1)
+                     AND (CAST($2 AS TEXT) IS NULL OR app = $2)
+                     AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
+                     ORDER BY keys.created_at, keys.id LIMIT $4 OFFSET $5"
+                ),
+                (&self.user, &self.app, self.live_at, self.limit, self.offset),
+            )
+            .await?;
+        let (total,) = tx
+            .one(
+                "SELECT COUNT(*) FROM keys
+                 WHERE (CAST($1 AS TEXT) IS NULL OR user_id = $1)
+                 AND (CAST($2 AS TEXT) IS NULL OR app = $2)
+                 AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)",
+                (&self.user, &self.app, self.live_at),
+            )
+            .await?;
+        Ok((page, total))
+    }
+}
+
+/// A key made by hand or by the management API.
+pub struct CreateKey {
+    pub key: FreshKey,
+    pub act: Act,
+}
+
+impl Operation for CreateKey {
+    /// Whether the owner exists and is not blocked.
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let held: Option<(UserId,)> = tx
+            .optional(
+                "UPDATE users SET id = id WHERE id = $1 AND blocked_at IS NULL RETURNING id",
+                (&self.key.user,),
+            )
+            .await?;
+        if held.is_none() {
+            return Ok(false);
+        }
+        insert(tx, &self.key, self.act.at).await?;
+        audit::insert(tx, &self.act.entry("key.create", &self.key.id)).await?;
+        Ok(true)
+    }
+}
+
+/// Changes the named fields and leaves the others.
+pub struct UpdateKey {
+    pub id: KeyId,
+    pub patch: KeyPatch,
+    pub act: Act,
+}
+
+impl Operation for UpdateKey {
+    type Output = Option<Key>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
+        self.patch.apply(&mut key);
+        tx.run(
+            "UPDATE keys SET alias = $2, models = $3, metadata = $4, expires_at = $5, blocked = $6
+             WHERE id = $1",
+            (&key.id, &key.alias, &key.models, &key.metadata, key.expires_at, key.blocked),
+        )
+        .await?;
+        changes::insert(tx, &Change::Key(key.id.clone()), self.act.at).await?;
+        let entry = self.act.entry(self.patch.action(), &key.id);
+        audit::insert(tx, &entry.saying(self.patch.fields().join(", "))).await?;
+        Ok(Some(key))
+    }
+}
+
+/// A new secret for the same key; the old one is dead at once.
+pub struct Regenerate {
+    pub id: KeyId,
+    pub hash: Hash,
+    pub hint: String,
+    pub patch: KeyPatch,
+    pub act: Act,
+}
+
+impl Operation for Regenerate {
+    type Output = Option<Key>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
+        self.patch.apply(&mut key);
+        key.hint.clone_from(&self.hint);
+        tx.run(
+            "INSERT INTO ended_keys (hash, id, user_id, app, ended_at)
+             SELECT hash, id, user_id, app, $2 FROM keys WHERE id = $1",
+            (&key.id, self.act.at),
+        )
+        .await?;
+        tx.run(
+            "UPDATE keys SET hash = $2, hint = $3, alias = $4, models = $5, metadata = $6,
+                 expires_at = $7 WHERE id = $1",
+            (&key.id, self.hash, &key.hint, &key.alias, &key.models, &key.metadata, key.expires_at),
+        )
+        .await?;
+        changes::insert(tx, &Change::Key(key.id.clone()), self.act.at).await?;
+        audit::insert(tx, &self.act.entry("key.regenerate", &key.id)).await?;
+        Ok(Some(key))
+    }
+}
+
+/// The key, and its row until the commit.
+async fn hold(tx: &mut Tx<'_>, id: &KeyId) -> Result<Option<Key>, Error> {
+    tx.run("UPDATE keys SET id = id WHERE id = $1", (id,)).await?;
+    tx.optional(select_keys!("WHERE keys.id = $1"), (id,)).await
+}
+
+impl FromRow for Key {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.take()?,
+            alias: row.take()?,
+            hint: row.take()?,
+            user: row.take()?,
+            grant: row.take()?,
+            app: row.take()?,
+            models: row.take()?,
+            metadata: row.take()?,
+            created_at: row.take()?,
+            expires_at: row.take()?,
+            last_used_at: row.take()?,
+            blocked: row.take()?,
+            signed_in_at: row.take()?,
+            owner: User::from_row(row)?,
+        })
+    }
+}

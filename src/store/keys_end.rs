@@ -1,0 +1,97 @@
+//! The end of keys. A tombstone stays, so that the use of a dead key is noticed.
+use super::{
+    Error, Operation, Tx,
+    audit::{self, Act},
+    changes::{self, Change},
+};
+use crate::model::{Hash, KeyId, Timestamp, UserId};
+
+/// Which keys end.
+#[derive(Debug, Clone)]
+pub enum Which {
+    Id(KeyId),
+    /// Of this person, and only if it is theirs.
+    Own(KeyId, UserId),
+    User(UserId),
+    App(String),
+    /// Made before then.
+    Before(Timestamp),
+}
+
+/// Ends keys, so many at a time: ask again until none was left.
+pub struct EndKeys {
+    pub which: Which,
+    pub act: Act,
+}
+
+impl EndKeys {
+    pub const MOST: usize = 500;
+}
+
+type Ended = (Hash, KeyId, UserId, Option<String>);
+
+impl Operation for EndKeys {
+    type Output = Vec<KeyId>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<KeyId>, Error> {
+        let ended = self.delete(tx).await?;
+        for (hash, id, user, app) in &ended {
+            tx.run(
+                "INSERT INTO ended_keys (hash, id, user_id, app, ended_at)
+                 VALUES ($1, $2, $3, $4, $5)",
+                (*hash, id, user, app, self.act.at),
+            )
+            .await?;
+            changes::insert(tx, &Change::Key(id.clone()), self.act.at).await?;
+            let entry = self.act.entry("key.end", id).of_app(app.as_deref());
+            audit::insert(tx, &entry).await?;
+        }
+        Ok(ended.into_iter().map(|(_, id, _, _)| id).collect())
+    }
+}
+
+impl EndKeys {
+    async fn delete(&self, tx: &mut Tx<'_>) -> Result<Vec<Ended>, Error> {
+        match &self.which {
+            Which::Id(id) => {
+                tx.all("DELETE FROM keys WHERE id = $1 RETURNING hash, id, user_id, app", (id,))
+                    .await
+            }
+            Which::Own(id, user) => {
+                tx.all(
+                    "DELETE FROM keys WHERE id = $1 AND user_id = $2
+                     RETURNING hash, id, user_id, app",
+                    (id, user),
+                )
+                .await
+            }
+            Which::User(user) => {
+                tx.all(
+                    "DELETE FROM keys WHERE id IN
+                         (SELECT id FROM keys WHERE user_id = $1 ORDER BY id LIMIT 500)
+                     RETURNING hash, id, user_id, app",
+                    (user,),
+                )
+                .await
+            }
+            Which::App(app) => {
+                tx.all(
+                    "DELETE FROM keys WHERE id IN
+                         (SELECT id FROM keys WHERE app = $1 ORDER BY id LIMIT 500)
+                     RETURNING hash, id, user_id, app",
+                    (app,),
+                )
+                .await
+            }
+            Which::Before(moment) => {
+                tx.all(
+                    "DELETE FROM keys WHERE id IN
+                         (SELECT id FROM keys WHERE created_at < $1 ORDER BY id LIMIT 500)
+                     RETURNING hash, id, user_id, app",
+                    (*moment,),
+                )
+                .await
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Rows that nothing needs any more, taken away a few at a time (row O2).
+use super::{Error, Operation, Tx};
+use crate::model::{ConnectRequest, Hash, KeyId, Timestamp};
+
+/// One round: up to 500 rows of each table.
+pub struct Sweep {
+    pub at: Timestamp,
+}
+
+impl Sweep {
+    /// An expired key is listed, and told from an unknown one, for so long.
+    pub const KEY_KEPT: i64 = 7 * 86_400;
+    /// The use of an ended key is noticed for so long.
+    pub const TOMBSTONE_KEPT: i64 = 90 * 86_400;
+    /// Far more than any other process needs to catch up.
+    pub const CHANGE_KEPT: i64 = 86_400;
+}
+
+impl Operation for Sweep {
+    /// How many rows went; when it is many, there may be more.
+    type Output = usize;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, Error> {
+        let hashes = [
+            tx.all::<(Hash,)>(
+                "DELETE FROM sessions WHERE hash IN
+                     (SELECT hash FROM sessions WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at,),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM signins WHERE hash IN
+                     (SELECT hash FROM signins WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at,),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM requests WHERE hash IN
+                     (SELECT hash FROM requests WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at.plus(-ConnectRequest::KEPT),),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM ended_keys WHERE hash IN
+                     (SELECT hash FROM ended_keys WHERE ended_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at.plus(-Self::TOMBSTONE_KEPT),),
+            )
+            .await?,
+        ];
+        let keys: Vec<(KeyId,)> = tx
+            .all(
+                "DELETE FROM keys WHERE id IN
+                     (SELECT id FROM keys WHERE expires_at <= $1 LIMIT 500) RETURNING id",
+                (self.at.plus(-Self::KEY_KEPT),),
+            )
+            .await?;
+        let changes: Vec<(i64,)> = tx
+            .all(
+                "DELETE FROM changes WHERE seq IN
+                     (SELECT seq FROM changes WHERE at <= $1 ORDER BY seq LIMIT 500) RETURNING seq",
+                (self.at.plus(-Self::CHANGE_KEPT),),
+            )
+            .await?;
+        let grants: Vec<(String,)> = tx
+            .all(
+                "DELETE FROM grants WHERE id IN
+                     (SELECT grants.id FROM grants LEFT JOIN keys ON keys.grant_id = grants.id
+                      WHERE keys.id IS NULL AND grants.created_at <= $1 LIMIT 500) RETURNING id",
+                (self.at.plus(-Self::TOMBSTONE_KEPT),),
+            )
+            .await?;
+        let hashes: usize = hashes.iter().map(Vec::len).sum();
+        Ok(hashes + keys.len() + changes.len() + grants.len())
+    }
+}

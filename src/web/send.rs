@@ -1,0 +1,66 @@
+//! How a browser is sent away, to us or to a [`Destination`]; and OAuth's words for a refusal.
+use super::Page;
+use crate::model::Destination;
+use askama::Template;
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+/// To a page of ours.
+#[must_use]
+pub fn see_other(path: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path), (header::CACHE_CONTROL, "no-store")])
+        .into_response()
+}
+
+/// To an app. Browsers drop a redirect to an editor's scheme after a form, so there a page navigates
+/// and stays useful: `copy` is the key, for when nothing opens.
+#[must_use]
+pub fn send(to: &Destination, app: &str, copy: Option<Copy<'_>>) -> Response {
+    if !to.is_web() {
+        return Page(Returned { url: to.link(), app, copy }).into_response();
+    }
+    let Ok(location) = HeaderValue::try_from(to.location()) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let mut response = no_store(StatusCode::SEE_OTHER.into_response());
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// What a person may copy by hand, and how long it lives.
+pub struct Copy<'a> {
+    pub key: &'a str,
+    pub until: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "returned.html")]
+struct Returned<'a> {
+    url: &'a str,
+    app: &'a str,
+    copy: Option<Copy<'a>>,
+}
+
+/// A secret, or what nobody should keep.
+#[must_use]
+pub fn no_store(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
+}
+
+/// RFC 6749 §5.2.
+#[must_use]
+pub fn oauth_error(status: StatusCode, error: &str, description: &str) -> Response {
+    let body = json!({"error": error, "error_description": description});
+    no_store((status, Json(body)).into_response())
+}

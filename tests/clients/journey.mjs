@@ -1,0 +1,213 @@
+// The whole journey in Debian's Chromium: link, sign-in at a certified provider, consent, and the key's arrival
+// at an editor, on loopback and on the web; then the official SDKs call models with that key.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { gatekey, listen, provider, upstream } from './world.mjs';
+
+const LINK = '/sso/key/generate?response_type=oauth_token';
+let passed = 0;
+const check = async (name, what) => {
+  await what();
+  passed += 1;
+  console.log(`ok - ${name}`);
+};
+
+const { server: probe, port } = await listen();
+probe.close();
+const base = `http://127.0.0.1:${port}`;
+const [idp, api] = [await provider(base), await upstream()];
+const gate = await gatekey(port, `
+[server]
+listen = "127.0.0.1:${port}"
+base_url = "${base}"
+title = "Acme"
+master_key = "sk-the-master-key-of-these-tests"
+drain = "2s"
+[[idp]]
+name = "company"
+issuer = "${idp.issuer}"
+client_id = "gatekey"
+client_secret = "hush"
+[[upstream]]
+name = "openai"
+kind = "openai"
+base_url = "http://127.0.0.1:${api.port}/v1"
+api_key = "sk-of-the-provider"
+[[upstream]]
+name = "anthropic"
+kind = "anthropic"
+base_url = "http://127.0.0.1:${api.port}"
+api_key = "sk-of-the-provider"
+[[model]]
+name = "gpt-4o"
+upstream = "openai"
+[[model]]
+name = "claude-x"
+upstream = "anthropic"
+`);
+
+const profile = mkdtempSync(join(tmpdir(), 'gatekey-chromium-'));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: '/usr/bin/chromium',
+  headless: true,
+  viewport: { width: 1000, height: 760 },
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'],
+});
+const page = browser.pages()[0] ?? await browser.newPage();
+
+/** Where the page wanted to go, custom schemes included, which a headless browser cannot open. */
+const wanted = [];
+const devtools = await browser.newCDPSession(page);
+await devtools.send('Page.enable');
+devtools.on('Page.frameRequestedNavigation', ({ url }) => wanted.push(url));
+
+const shot = async (name, of = page) => {
+  if (!process.env.PAGES) return;
+  mkdirSync(process.env.PAGES, { recursive: true });
+  for (const [size, width, height] of [['wide', 1000, 760], ['narrow', 390, 780]]) {
+    await of.setViewportSize({ width, height });
+    for (const colorScheme of ['light', 'dark']) {
+      await of.emulateMedia({ colorScheme });
+      await of.screenshot({ path: join(process.env.PAGES, `${name}-${size}-${colorScheme}.png`) });
+    }
+  }
+  await of.setViewportSize({ width: 1000, height: 760 });
+  await of.emulateMedia({ colorScheme: 'light' });
+};
+const link = (to, state) => `${base}${LINK}&redirect_uri=${encodeURIComponent(to)}&state=${state}`;
+const params = (url) => new URL(url.replace(/^vscode:/, 'http:')).searchParams;
+
+let key;
+try {
+  await check('an editor: sign-in at the provider, consent, vscode:// with the key', async () => {
+    await page.goto(link('vscode://RooVeterinaryInc.roo-cline/litellm', 'from-editor'));
+    assert.ok(page.url().startsWith(idp.issuer), page.url());
+    await page.fill('input[name=login]', 'ada');
+    await page.fill('input[name=password]', 'any');
+    await page.click('button[type=submit]');
+    await page.click('button[type=submit]'); // the provider's own consent
+    await page.waitForURL(/\/connect\//);
+    assert.match(await page.textContent('h1'), /Roo Code/);
+    assert.match(await page.textContent('body'), /ada@acme\.example/);
+    await shot('consent');
+    await page.click('button[value=allow]');
+    await page.waitForSelector('text=Open it again');
+    const to = await page.getAttribute('a.main', 'href');
+    assert.ok(to.startsWith('vscode://RooVeterinaryInc.roo-cline/litellm?access_token=sk-'), to);
+    assert.equal(params(to).get('state'), 'from-editor');
+    key = params(to).get('access_token');
+    await page.waitForTimeout(300);
+    assert.ok(wanted.includes(to), 'the page navigates by itself');
+    await page.click('summary');
+    assert.equal(await page.inputValue('input.mono'), key);
+    await shot('returned');
+  });
+
+  await check('loopback on another port gets the key', async () => {
+    const arrived = [];
+    const app = await listen((request, response) => {
+      arrived.push(request.url);
+      response.end('You can close this page.');
+    });
+    await page.goto(link(`http://127.0.0.1:${app.port}/callback?own=1`, 'from-loopback'));
+    await page.click('button[value=allow]');
+    await page.waitForURL(`http://127.0.0.1:${app.port}/**`);
+    const seen = params(`http://x${arrived.find((url) => url.startsWith('/callback'))}`);
+    assert.deepEqual([seen.get('own'), seen.get('state'), seen.get('token_type')], ['1', 'from-loopback', 'Bearer']);
+    assert.match(seen.get('access_token'), /^sk-/);
+    app.server.close();
+  });
+
+  await check('k20: an https callback that goes on to an app of its own gets the key', async () => {
+    const arrived = [];
+    await page.route('https://ide.example/**', (route) => {
+      arrived.push(route.request().url());
+      return route.fulfill({ status: 200, contentType: 'text/html', body: '<meta http-equiv="refresh" content="0; url=claude://done"><h1>On</h1>' });
+    });
+    await page.goto(link('https://ide.example/cb', 'from-web'));
+    assert.match(await page.textContent('.note'), /website/);
+    await shot('consent-web');
+    await page.click('button[value=allow]');
+    await page.waitForSelector('text=On');
+    assert.match(params(arrived[0]).get('access_token'), /^sk-/);
+    await page.waitForTimeout(300);
+    assert.ok(wanted.includes('claude://done'));
+  });
+
+  await check('a no goes back as access_denied', async () => {
+    const arrived = [];
+    await page.route('https://no.example/**', (route) => {
+      arrived.push(route.request().url());
+      return route.fulfill({ status: 200, body: 'x' });
+    });
+    await page.goto(link('https://no.example/cb', 's'));
+    await page.click('button[value=deny]');
+    await page.waitForURL('https://no.example/**');
+    assert.equal(params(arrived[0]).get('error'), 'access_denied');
+  });
+
+  await check('c16: without JavaScript, and by keyboard alone', async () => {
+    const plain = await browser.browser()?.newContext?.({ javaScriptEnabled: false }).catch(() => null);
+    const context = plain ?? browser;
+    const tab = await context.newPage();
+    if (plain) await plain.addCookies(await browser.cookies());
+    await tab.goto(link('http://127.0.0.1:1/cb', 's'));
+    await tab.focus('button[value=deny]');
+    await tab.keyboard.press('Tab');
+    assert.match(await tab.evaluate?.('document.activeElement.value').catch(() => 'allow'), /allow/);
+    await tab.close();
+    await plain?.close();
+  });
+
+  await check('json in this browser, and the account page', async () => {
+    await page.goto(`${base}${LINK}`);
+    const shown = JSON.parse(await page.textContent('body'));
+    assert.deepEqual([shown.token_type, shown.scope, shown.expires_in], ['Bearer', 'litellm:api', 86400]);
+    await page.goto(base);
+    assert.equal(await page.locator('.rows > li').count(), 4);
+    await shot('account');
+    await page.click('.rows > li:first-child button.stop');
+    await page.waitForLoadState();
+    assert.equal(await page.locator('.rows > li').count(), 3);
+    await page.goto(`${base}/login`);
+    await shot('login');
+    await page.goto(`${base}/sso/callback/company?state=old&code=x`);
+    assert.match(await page.textContent('h1'), /over/);
+    await shot('problem');
+  });
+
+  await check('the official SDKs of OpenAI and Anthropic, plain, streamed and compressed', async () => {
+    const env = { PATH: process.env.PATH, GATEKEY_URL: base, GATEKEY_KEY: key };
+    const said = execFileSync('.venv/bin/python', ['sdks.py'], { env, encoding: 'utf8', timeout: 120_000 });
+    process.stdout.write(said);
+    passed += said.trim().split('\n').length;
+    assert.ok(api.seen.every(({ headers }) => !JSON.stringify(headers).includes(key)), 'the key stays here');
+    const info = await fetch(`${base}/key/info`, { headers: { authorization: `Bearer ${key}` } });
+    const { usage } = (await info.json()).info;
+    const calls = api.seen.filter(({ path }) => !path.includes('count_tokens')).length;
+    assert.deepEqual(usage, { calls, input_tokens: 9 * calls, output_tokens: 6 * calls });
+  });
+
+  await check('sign out, and the provider is asked which account', async () => {
+    await page.goto(base);
+    await page.click('.bar button');
+    await page.waitForURL(/\/login/);
+    await page.click('a.main');
+    await page.waitForURL(`${idp.issuer}/**`);
+    assert.ok(await page.locator('input[name=login]').count(), 'it does not sign the same account in silently');
+  });
+} finally {
+  await browser.close();
+  rmSync(profile, { recursive: true, force: true });
+  const code = await gate.stop();
+  idp.server.close();
+  api.server.close();
+  assert.equal(code, 0, 'Gatekey stops well');
+}
+console.log(`${passed} passed, 0 failed`);
+process.exit(0);

@@ -1,0 +1,130 @@
+// What stands around Gatekey in these tests: a certified OpenID provider, an upstream, and Gatekey itself.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { Provider } from 'oidc-provider';
+
+export const listen = (handler, port = 0) =>
+  new Promise((resolve) => {
+    const server = createServer(handler);
+    server.listen(port, '127.0.0.1', () => resolve({ server, port: server.address().port }));
+  });
+
+/** npm oidc-provider, with its own sign-in and consent pages. */
+export async function provider(gatekey) {
+  const { server, port } = await listen();
+  const issuer = `http://127.0.0.1:${port}`;
+  const oidc = new Provider(issuer, {
+    clients: [{
+      client_id: 'gatekey', client_secret: 'hush', redirect_uris: [`${gatekey}/sso/callback/company`],
+    }],
+    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+    findAccount: (_, id) => ({
+      accountId: id,
+      claims: () => ({ sub: id, email: `${id}@acme.example`, email_verified: true, name: 'Ada Lovelace' }),
+    }),
+    cookies: { keys: ['of these tests'] },
+    jwks: undefined,
+  });
+  oidc.proxy = false;
+  server.on('request', oidc.callback());
+  return { issuer, server };
+}
+
+const text = ['Hello', ' from', ' a', ' real', ' shape', '.'];
+
+/** An upstream with the shapes of the two great APIs; it compresses when the prompt says so. */
+export async function upstream() {
+  const seen = [];
+  const { server, port } = await listen(async (request, response) => {
+    let body = '';
+    for await (const piece of request) body += piece;
+    const asked = JSON.parse(body || '{}');
+    seen.push({ path: request.url, headers: request.headers, body: asked });
+    const gzip = JSON.stringify(asked.messages ?? '').includes('compress');
+    const answer = (type, whole) => {
+      const bytes = gzip ? gzipSync(whole) : whole;
+      response.writeHead(200, { 'content-type': type, ...(gzip && { 'content-encoding': 'gzip' }) });
+      response.end(bytes);
+    };
+    const events = async (list) => {
+      if (gzip) return answer('text/event-stream', list.join(''));
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      for (const event of list) {
+        response.write(event);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      response.end();
+    };
+    if (request.url === '/v1/chat/completions') return chat(asked, answer, events);
+    if (request.url.startsWith('/v1/messages/count_tokens')) return answer('application/json', '{"input_tokens":9}');
+    if (request.url.startsWith('/v1/messages')) return messages(asked, answer, events);
+    response.writeHead(404).end();
+  });
+  return { server, port, seen };
+}
+
+function chat(asked, answer, events) {
+  const base = { id: 'chatcmpl-1', created: 1, model: asked.model };
+  const usage = { prompt_tokens: 9, completion_tokens: 6, total_tokens: 15 };
+  if (!asked.stream) {
+    const message = { role: 'assistant', content: text.join('') };
+    return answer('application/json', JSON.stringify({
+      ...base, object: 'chat.completion', choices: [{ index: 0, message, finish_reason: 'stop' }], usage,
+    }));
+  }
+  const chunk = (choices, more = {}) =>
+    `data: ${JSON.stringify({ ...base, object: 'chat.completion.chunk', choices, usage: null, ...more })}\n\n`;
+  const delta = (content, finish_reason = null) => chunk([{ index: 0, delta: { content }, finish_reason }]);
+  return events([
+    ...text.map((word) => delta(word)), delta('', 'stop'),
+    ...(asked.stream_options?.include_usage ? [chunk([], { usage })] : []), 'data: [DONE]\n\n',
+  ]);
+}
+
+function messages(asked, answer, events) {
+  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: asked.model, stop_sequence: null };
+  if (!asked.stream) {
+    const content = [{ type: 'text', text: text.join('') }];
+    const usage = { input_tokens: 9, output_tokens: 6 };
+    return answer('application/json', JSON.stringify({ ...message, content, stop_reason: 'end_turn', usage }));
+  }
+  const event = (data) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+  const usage = { input_tokens: 9, output_tokens: 1 };
+  return events([
+    event({ type: 'message_start', message: { ...message, content: [], stop_reason: null, usage } }),
+    event({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }),
+    event({ type: 'ping' }),
+    ...text.map((word) => event({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: word } })),
+    event({ type: 'content_block_stop', index: 0 }),
+    event({ type: 'message_delta', delta: { stop_reason: 'end_turn', stop_sequence: null }, usage: { output_tokens: 6 } }),
+    event({ type: 'message_stop' }),
+  ]);
+}
+
+/** The release build, over a folder of its own. */
+export async function gatekey(port, settings) {
+  const folder = mkdtempSync(join(tmpdir(), 'gatekey-clients-'));
+  writeFileSync(join(folder, 'gatekey.toml'), settings);
+  const child = spawn(process.env.GATEKEY, ['serve'], {
+    cwd: folder, env: { PATH: process.env.PATH }, stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const url = `http://127.0.0.1:${port}`;
+  for (let tries = 0; ; tries += 1) {
+    const ready = await fetch(`${url}/health/readiness`).then((seen) => seen.ok, () => false);
+    if (ready) break;
+    if (tries > 100 || child.exitCode !== null) throw new Error('Gatekey did not get ready');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const stop = () => new Promise((resolve) => {
+    child.once('exit', (code) => {
+      rmSync(folder, { recursive: true, force: true });
+      resolve(code);
+    });
+    child.kill('SIGTERM');
+  });
+  return { url, stop };
+}

@@ -1,0 +1,218 @@
+//! Settings from everywhere at once.
+use gatekey::config::{Config, Database, IdpKind, Sources};
+use std::collections::BTreeMap;
+
+fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+    let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let sources = Sources {
+        text: Some((text.to_owned(), "/etc/gatekey".into())),
+        environment: pairs.collect::<BTreeMap<_, _>>(),
+        ..Sources::default()
+    };
+    Config::load(&sources).map_err(|problems| problems.to_string())
+}
+
+const MASTER: (&str, &str) = ("LITELLM_MASTER_KEY", "sk-a-master-key-of-litellm");
+
+#[test]
+fn an_existing_litellm_environment_just_works() {
+    let config = load(
+        "",
+        &[
+            MASTER,
+            ("PROXY_BASE_URL", "https://ai.acme.example/"),
+            (
+                "DATABASE_URL",
+                "postgresql://u:p@db/litellm?schema=public&connection_limit=5&sslmode=require",
+            ),
+            ("LITELLM_SALT_KEY", "salt"),
+            ("GENERIC_CLIENT_ID", "gatekey"),
+            ("GENERIC_CLIENT_SECRET", "hush"),
+            ("GENERIC_AUTHORIZATION_ENDPOINT", "https://idp.example/authorize"),
+            ("GENERIC_TOKEN_ENDPOINT", "https://idp.example/token"),
+            ("GENERIC_USERINFO_ENDPOINT", "https://idp.example/userinfo"),
+            ("GENERIC_USER_ID_ATTRIBUTE", "data.id"),
+            ("GENERIC_CLIENT_STATE", "fixed"),
+            ("GENERIC_ROLE_MAPPINGS_ROLES", "x"),
+            ("ALLOWED_EMAIL_DOMAINS", "acme.example, ACME.test"),
+            ("PROXY_ADMIN_ID", "ada"),
+            ("OAUTH_ALLOWED_ORIGINS", "https://a.example,https://b.example"),
+            ("OAUTH_ALLOWED_REDIRECT_SCHEMES", "myapp"),
+            ("UI_USERNAME", "root"),
+            ("UI_PASSWORD", "pw"),
+            ("AUTO_REDIRECT_UI_LOGIN_TO_SSO", "false"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.server.base_url.as_str(), "https://ai.acme.example");
+    assert_eq!(
+        config.server.database,
+        Database::Postgres("postgresql://u:p@db/litellm?sslmode=require".into())
+    );
+    let idp = &config.idps[0];
+    assert!(matches!(idp.kind, IdpKind::Generic(_)) && idp.plain_callback && idp.name == "generic");
+    assert_eq!(idp.claims.subject, "data.id");
+    assert_eq!(config.signin.policy.email_domains, ["acme.example", "acme.test"]);
+    assert_eq!(config.signin.policy.admin_subject.as_deref(), Some("ada"));
+    assert_eq!(config.connect.allowed_origins.len(), 2);
+    assert_eq!(config.connect.redirects.extra_schemes, ["myapp"]);
+    assert_eq!(config.signin.admin.unwrap().0, "root");
+    assert!(!config.signin.auto_redirect);
+    let warnings = config.warnings.join("\n");
+    for name in ["schema, connection_limit", "GENERIC_CLIENT_STATE", "GENERIC_ROLE_MAPPINGS_ROLES"]
+    {
+        assert!(warnings.contains(name), "{name} in {warnings}");
+    }
+}
+
+#[test]
+fn the_file_beats_litellms_names_and_gatekeys_names_beat_the_file() {
+    let text = "[server]\nlisten = \"127.0.0.1:1\"\ndatabase = \"sqlite://x.db\"\nsecret_previous = []\n[signin]\nallowed_email_domains = []";
+    let stray = [
+        ("DATABASE_URL", "postgres://stray"),
+        ("ALLOWED_EMAIL_DOMAINS", "stray.example"),
+        ("GATEKEY_SERVER_LISTEN", "127.0.0.1:2"),
+        ("GATEKEY_SIGNIN_REQUIRED_GROUPS", "a, b"),
+        ("GATEKEY_SERVICE_PORT", "tcp://10.0.0.1:1"),
+    ];
+    let config = load(text, &stray).unwrap();
+    assert_eq!(config.server.listen.port(), 2);
+    assert_eq!(config.server.database, Database::Sqlite("/etc/gatekey/x.db".into()));
+    assert!(config.signin.policy.email_domains.is_empty(), "an empty list counts as set");
+    assert_eq!(config.signin.policy.required_groups, ["a", "b"]);
+    let warnings = config.warnings.join("\n");
+    for says in
+        ["DATABASE_URL is ignored", "ALLOWED_EMAIL_DOMAINS is ignored", "GATEKEY_SERVICE_PORT"]
+    {
+        assert!(warnings.contains(says), "{says} in {warnings}");
+    }
+}
+
+#[test]
+fn what_would_be_unsafe_is_refused_with_a_cure() {
+    for (text, environment, says) in [
+        ("[server]\nbase_url = \"http://ai.acme.example\"", &[][..], "insecure_http"),
+        ("[server]\nbase_url = \"https://ai.acme.example/path\"", &[], "must not have a path"),
+        ("[server]\nmaster_key = \"sk-1234\"", &[], "everybody knows"),
+        ("[server]\nmaster_key = \"sk-short\"", &[], "shorter than 16"),
+        ("[server]\nsecret = \"short\"", &[], "shorter than 32"),
+        ("[server]\ndatabase = \"postgres://db/x\"", &[], "server.secret is needed with Postgres"),
+        ("[server]\ndatabase = \"mysql://db/x\"", &[], "must begin with sqlite:// or postgres://"),
+        ("[connect]\nredirect_schemes = [\"javascript\"]", &[], "never served"),
+        ("[connect]\ndialects = [\"openrouter\"]", &[], "does not serve yet"),
+        ("[connect]\ndialects = [\"x\"]", &[], "is no dialect"),
+        ("[connect]\nkey_lifetime = \"soon\"", &[], "whole number and a unit"),
+        ("[connect]\nredirect_allowlist = [\"http://a.example/\"]", &[], "redirect_allowlist has"),
+        (
+            "[[idp]]\nname = \"x\"\nissuer = \"http://idp.example\"\nclient_id = \"x\"",
+            &[],
+            "must be https",
+        ),
+        (
+            "[[idp]]\nname = \"X y\"\nissuer = \"https://idp.example\"\nclient_id = \"x\"",
+            &[],
+            "small letters",
+        ),
+        (
+            "[[idp]]\nname = \"x\"\nkind = \"github\"\nclient_id = \"x\"",
+            &[],
+            "not served by this version",
+        ),
+        (
+            "[[idp]]\nname = \"x\"\nissuer = \"https://idp.example\"",
+            &[],
+            "idp.client_id is missing",
+        ),
+        ("[[model]]\nname = \"x\"\nupstream = \"none\"", &[], "no [[upstream]] has that name"),
+        ("[[upstream]]\nname = \"x\"\nkind = \"openai\"", &[], "upstream.base_url is missing"),
+        ("[server]\nlisten = ", &[], "gatekey"),
+        ("server = 1", &[], "must be a table"),
+        ("", &[("GENERIC_CLIENT_ID", "x")], "GENERIC_TOKEN_ENDPOINT is needed"),
+        ("", &[("GATEKEY_SERVER_DRAIN", "soon")], "GATEKEY_SERVER_DRAIN: server.drain"),
+    ] {
+        match load(text, environment) {
+            Ok(_) => panic!("accepted: {text}"),
+            Err(said) if says == "gatekey" => {
+                assert!(said.contains("built-in settings:2"), "{said}");
+            }
+            Err(said) => assert!(said.contains(says), "{text}: {said}"),
+        }
+    }
+}
+
+#[test]
+fn the_example_is_good_and_names_every_setting() {
+    let text = std::fs::read_to_string("examples/gatekey.toml").unwrap();
+    let environment = [
+        MASTER,
+        ("GATEKEY_SECRET", "a secret of at least thirty-two bytes"),
+        ("IDP_SECRET", "x"),
+        ("OPENAI_API_KEY", "x"),
+        ("ANTHROPIC_API_KEY", "x"),
+    ];
+    let config = load(&text, &environment).unwrap_or_else(|said| panic!("{said}"));
+    assert!(!config.models.is_empty() && !config.idps.is_empty());
+    load(&uncommented(&text), &environment).unwrap_or_else(|said| panic!("{said}"));
+    for setting in SETTINGS {
+        assert!(text.contains(&format!("{setting} = ")), "{setting} is not in the example");
+    }
+}
+
+/// Every line that is commented out is a setting too.
+fn uncommented(text: &str) -> String {
+    let is_name = |name: &str| name.chars().all(|c| c.is_lowercase() || c == '_');
+    let bare = |line: &str| {
+        let setting = line.strip_prefix("# ")?;
+        setting.split_once(" = ").filter(|(name, _)| is_name(name)).map(|_| setting.to_owned())
+    };
+    let lines = text.lines().map(|line| bare(line).unwrap_or_else(|| line.to_owned()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+const SETTINGS: &[&str] = &[
+    "listen",
+    "base_url",
+    "title",
+    "database",
+    "master_key",
+    "secret",
+    "secret_previous",
+    "trusted_proxies",
+    "max_body",
+    "drain",
+    "metrics_from",
+    "sse_keepalive",
+    "database_grace",
+    "log",
+    "insecure_http",
+    "key_lifetime",
+    "url_key_lifetime",
+    "renew_within",
+    "max_key_lifetime",
+    "max_keys_per_app",
+    "web_redirects",
+    "redirect_allowlist",
+    "dialects",
+    "allowed_origins",
+    "redirect_schemes",
+    "session_lifetime",
+    "allowed_email_domains",
+    "required_groups",
+    "admin_groups",
+    "admin_subject",
+    "auto_redirect",
+    "admin_username",
+    "admin_password",
+    "issuer",
+    "client_id",
+    "client_secret",
+    "scopes",
+    "groups_claim",
+    "email_claims",
+    "subject_claim",
+    "prompt",
+    "domains",
+    "inject_usage",
+    "timeout",
+    "upstream_model",
+];

@@ -1,0 +1,5 @@
+mod abuses;
+mod bearer;
+mod consent;
+mod limits;
+mod link;

@@ -1,0 +1,5 @@
+mod auth;
+mod calls;
+mod lists;
+mod streams;
+mod upstream_faults;

@@ -1,0 +1,98 @@
+use crate::support::Gate;
+use serde_json::json;
+
+#[tokio::test]
+async fn k36_k42_an_upstreams_error_arrives_without_the_providers_key() {
+    let gate = Gate::new("faults_quota").await;
+    let key = gate.key_of("ada").await;
+    let ask = async |path: &str, model: &str, wish: &str, stream: bool| {
+        let body = json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": wish}]});
+        gate.manage(path, &key, body).await
+    };
+    for stream in [false, true] {
+        let seen = ask("/v1/chat/completions", "gpt-4o", "quota", stream).await;
+        assert_eq!(seen.status, 429, "{seen:?}");
+        assert!(seen.json()["error"]["message"].as_str().unwrap().contains("over its quota"));
+        assert_eq!(seen.header("retry-after"), Some("7"));
+        assert_eq!(seen.header("request-id"), Some("req_9"));
+        assert_eq!(seen.header("anthropic-ratelimit-tokens-remaining"), Some("0"));
+        assert_eq!(seen.header("set-cookie"), None);
+        assert!(!seen.body.contains("sk-provider"), "{}", seen.body);
+    }
+    // The provider's 401 is not about the caller's key.
+    let seen = ask("/v1/chat/completions", "gpt-4o", "unauthorized", false).await;
+    assert_eq!(seen.status, 502);
+    let seen = ask("/v1/messages", "claude-x", "html", false).await;
+    assert_eq!((seen.status, &seen.json()["type"]), (502, &json!("error")));
+    assert!(!seen.body.contains("sk-provider"));
+    let seen = ask("/v1/messages", "claude-x", "redirect", false).await;
+    assert_eq!((seen.status, seen.location), (502, None));
+    let seen = ask("/v1/chat/completions", "gone", "Hello", false).await;
+    assert_eq!(seen.status, 502);
+    assert!(
+        !seen.body.contains("127.0.0.1") && !seen.body.contains("sk-provider"),
+        "{}",
+        seen.body
+    );
+    assert_eq!(gate.usage(&key).await["calls"], 0);
+}
+
+#[tokio::test]
+async fn an_upstream_that_never_answers_is_given_up_on() {
+    let first = Gate::new("faults_hang_upstream").await;
+    let own = format!(
+        "[[upstream]]\nname = \"slow\"\nkind = \"openai\"\nbase_url = \"{}/v1\"\ntimeout = \"1s\"\n[[model]]\nname = \"slow\"\nupstream = \"slow\"",
+        first.upstream.url
+    );
+    let gate = Gate::with("faults_hang", &own).await;
+    let key = gate.key_of("ada").await;
+    let body = json!({"model": "slow", "messages": [{"role": "user", "content": "hang"}]});
+    let seen = gate.manage("/v1/chat/completions", &key, body).await;
+    assert_eq!(seen.status, 504, "{seen:?}");
+}
+
+#[tokio::test]
+async fn k43_stopping_refuses_new_calls_lets_streams_end_and_cuts_the_rest_in_words() {
+    let gate = Gate::with("faults_stop", "server.drain = \"1s\"").await;
+    let key = gate.key_of("ada").await;
+    let endless = async |wish: &str| {
+        let body = json!({"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": wish}]});
+        let request = gate
+            .client
+            .post(format!("{}/v1/chat/completions", gate.url))
+            .bearer_auth(&key)
+            .json(&body);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response
+    };
+    let (long, store) = (endless("endless").await, gate.store.clone());
+    assert_eq!(gate.get("/health/readiness", "").await.status, 200);
+    gate.shutdown.closing.cancel();
+    let ready = gate.get("/health/readiness", "").await;
+    assert_eq!((ready.status, &ready.json()["status"]), (503, &json!("stopping")));
+    let refused = gate.call(&key, "gpt-4o").await;
+    assert_eq!(refused.status, 503);
+    assert!(refused.header("retry-after").is_some());
+    let text = long.text().await.unwrap();
+    assert!(
+        text.trim_end().ends_with('}') && text.contains("Gatekey is stopping"),
+        "{}",
+        &text[text.len() - 200..]
+    );
+    gate.stopped().await;
+    let rows = store.read(Calls).await.unwrap();
+    assert_eq!(rows, 1, "it is booked");
+}
+
+struct Calls;
+
+impl gatekey::store::Operation for Calls {
+    type Output = i64;
+
+    async fn run(&self, tx: &mut gatekey::store::Tx<'_>) -> Result<i64, gatekey::store::Error> {
+        let (calls,) =
+            tx.one("SELECT CAST(COALESCE(SUM(calls), 0) AS BIGINT) FROM usage", ()).await?;
+        Ok(calls)
+    }
+}

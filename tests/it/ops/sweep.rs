@@ -1,0 +1,51 @@
+use crate::support::{EDITOR, Gate};
+use gatekey::{
+    model::Timestamp,
+    store::{Error, Operation, Tx, sweep::Sweep},
+};
+
+struct Rows;
+
+impl Operation for Rows {
+    type Output = Vec<i64>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<i64>, Error> {
+        let (a, b, c, d): (i64, i64, i64, i64) = tx
+            .one(
+                "SELECT (SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM signins),
+                        (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM keys)",
+                (),
+            )
+            .await?;
+        Ok(vec![a, b, c, d])
+    }
+}
+
+#[tokio::test]
+async fn o2_expired_rows_go_and_live_ones_stay() {
+    let gate = Gate::new("sweep").await;
+    let browser = gate.browser_of("ada").await;
+    browser.json_key().await;
+    browser.open(EDITOR, "").await;
+    gate.browser().get("/sso/login?return_to=/").await;
+    let sweep = async || gate.store.write(Sweep { at: Timestamp(gate.now()) }).await.unwrap();
+    assert_eq!(sweep().await, 0);
+    assert_eq!(gate.store.read(Rows).await.unwrap(), [1, 1, 1, 1]);
+    gate.turn(12 * 3600);
+    sweep().await;
+    assert_eq!(
+        gate.store.read(Rows).await.unwrap(),
+        [0, 0, 1, 1],
+        "a request can be begun anew for a day"
+    );
+    gate.turn(13 * 3600);
+    sweep().await;
+    assert_eq!(
+        gate.store.read(Rows).await.unwrap(),
+        [0, 0, 0, 1],
+        "an expired key is told from an unknown one"
+    );
+    gate.turn(8 * 86_400);
+    sweep().await;
+    assert_eq!(gate.store.read(Rows).await.unwrap(), [0, 0, 0, 0]);
+}

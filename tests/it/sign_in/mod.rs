@@ -1,0 +1,4 @@
+mod accounts;
+mod faults;
+mod pages;
+mod people;

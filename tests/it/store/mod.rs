@@ -1,0 +1,3 @@
+//! The store by itself: what it promises to every operation.
+mod engine;
+mod tables;

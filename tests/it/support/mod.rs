@@ -1,0 +1,26 @@
+//! A running Gatekey, and those around it: a browser, a provider that signs people in, an upstream.
+mod browser;
+mod database;
+mod gate;
+mod idp;
+mod upstream;
+
+pub(crate) use browser::{Browser, Form, Seen};
+pub(crate) use database::database;
+pub(crate) use gate::{Gate, MASTER_KEY};
+pub(crate) use idp::{Fault, Idp};
+pub(crate) use upstream::Upstream;
+
+pub(crate) const LINK: &str = "/sso/key/generate?response_type=oauth_token";
+pub(crate) const EDITOR: &str = "vscode://RooVeterinaryInc.roo-cline/litellm";
+
+/// Asks again until it holds, for two seconds: for what another task or process does in its own time.
+pub(crate) async fn soon<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    for _ in 0..200 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("not within two seconds: {what}");
+}
