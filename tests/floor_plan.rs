@@ -135,6 +135,18 @@ fn no_path_climbs_out_of_its_floor() {
 }
 
 #[test]
+fn no_file_is_longer_than_four_hundred_lines() {
+    let files = ["src", "tests/it"].map(|folder| rust_files(Path::new(folder))).concat();
+    assert!(files.len() > 100, "the folders are there");
+    let long: Vec<_> = files
+        .into_iter()
+        .map(|file| (fs::read_to_string(&file).unwrap().lines().count(), file))
+        .filter(|(lines, _)| *lines > 400)
+        .collect();
+    assert!(long.is_empty(), "split by noun: {long:?}");
+}
+
+#[test]
 fn a_nested_import_cannot_hide() {
     let seen = imports("use crate::{store::{Key, Store}, proxy::Caller};\nuse crate::model::key;");
     assert_eq!(seen, ["model", "proxy", "store"].map(String::from).into());

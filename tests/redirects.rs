@@ -219,7 +219,7 @@ const BAD: &[&str] = &[
 ];
 
 #[test]
-fn every_address_of_the_table_is_judged_as_it_says() {
+fn a3_n4_n5_n8_n10_every_address_of_the_table_is_judged_as_it_says() {
     assert!(GOOD.len() + BAD.len() >= 120);
     let rules = RedirectRules::default();
     for text in GOOD {
@@ -236,7 +236,7 @@ proptest! {
 
     /// Bytes that resemble an address, so that many get far.
     #[test]
-    fn no_bytes_lead_to_a_scheme_or_host_outside_the_rules(
+    fn n8_no_bytes_lead_to_a_scheme_or_host_outside_the_rules(
         head in "(https?|vscode|javascript|ms-x|data|zed|[a-zA-Z]{1,8})?(:|:/|://|:///|:\\\\)?",
         host in "(127\\.0\\.0\\.1|localhost|\\[::1\\]|evil\\.example|[a-z0-9.@%:\\[\\]_-]{0,16})",
         tail in "[/?#\\\\@:%&=.a-z0-9\\t\\n\u{e9}]{0,24}",

@@ -6,7 +6,7 @@ use crate::{
     store::{Store, audit::Act, users::FindUsers},
     world::{Clock, Entropy},
 };
-use std::path::PathBuf;
+use std::{io::IsTerminal as _, path::PathBuf};
 use tracing_subscriber::EnvFilter;
 
 pub(super) struct Opened {
@@ -85,7 +85,10 @@ pub(super) fn place(config: &Config) -> String {
 /// Logs go to stderr; `RUST_LOG` says how many.
 pub(super) fn log(format: LogFormat, quiet: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let set = match format {
         LogFormat::Human => log.with_target(false).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),

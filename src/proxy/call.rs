@@ -70,8 +70,8 @@ impl Call {
 }
 
 impl Drop for Call {
-    /// Nobody waits for it any more.
+    /// Nobody waits for it any more. Clients hang up as soon as the protocol's own end was said.
     fn drop(&mut self) {
-        self.end(End::Aborted);
+        self.end(if self.meter.done { End::Whole } else { End::Aborted });
     }
 }

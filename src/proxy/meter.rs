@@ -145,7 +145,10 @@ impl Meter {
         }
         let Some(said) = Said::parse(data) else { return Event::Pass };
         self.reported.merge(said.reported());
-        self.done |= said.finishes();
+        if said.finishes() {
+            self.done = true;
+            self.deltas -= 1;
+        }
         self.failed |= said.error.is_some() && said.choices.is_none();
         if said.is_only_usage() {
             self.deltas -= 1;

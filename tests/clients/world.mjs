@@ -1,7 +1,8 @@
 // What stands around Gatekey in these tests: a certified OpenID provider, an upstream, and Gatekey itself.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -12,6 +13,18 @@ export const listen = (handler, port = 0) =>
     const server = createServer(handler);
     server.listen(port, '127.0.0.1', () => resolve({ server, port: server.address().port }));
   });
+
+/** Websites over https, all at one port, with a certificate of their own making. */
+export async function websites(handler) {
+  const folder = mkdtempSync(join(tmpdir(), 'gatekey-tls-'));
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => join(folder, name));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+    '-days', '1', '-subj', '/CN=example', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  const server = createSecureServer({ key: readFileSync(key), cert: readFileSync(cert) }, handler);
+  rmSync(folder, { recursive: true, force: true });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, port: server.address().port };
+}
 
 /** npm oidc-provider, with its own sign-in and consent pages. */
 export async function provider(gatekey) {

@@ -45,7 +45,7 @@ async fn without_a_redirect_the_key_is_the_answer() {
 }
 
 #[tokio::test]
-async fn an_editor_gets_its_key_on_a_page_that_stays_useful() {
+async fn c5_an_editor_gets_its_key_on_a_page_that_stays_useful() {
     let gate = Gate::new("link_editor").await;
     let browser = gate.browser();
     let form = browser.open(EDITOR, "&state=a%20%26b").await;

@@ -2,7 +2,7 @@ use crate::support::{Gate, Seen, soon};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_call_reaches_the_upstream_under_its_own_name_and_key() {
+async fn g5_g7_a_call_reaches_the_upstream_under_its_own_name_and_key() {
     let gate = Gate::new("calls_chat").await;
     let key = gate.key_of("ada").await;
     let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}], "unknown": [1]});

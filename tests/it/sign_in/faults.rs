@@ -163,3 +163,22 @@ async fn state_nonce_and_challenge_are_fresh_and_s256() {
     seen.dedup();
     assert_eq!(seen.len(), 9);
 }
+
+#[tokio::test]
+async fn u11_a_discovery_document_that_names_another_issuer_or_an_unsafe_endpoint_is_refused() {
+    let gate = Gate::new("idp_discovery").await;
+    for (member, value) in [
+        ("issuer", "https://evil.example"),
+        ("token_endpoint", "http://evil.example/token"),
+        ("jwks_uri", "file:///etc/passwd"),
+        ("authorization_endpoint", "http://127.0.0.1.evil.example/"),
+    ] {
+        gate.idp.inner.state.lock().unwrap().extra_metadata = serde_json::json!({member: value});
+        let seen = gate.browser().get("/sso/login?return_to=/").await;
+        assert_eq!((seen.status, &seen.location), (502, &None), "{member}: {seen:?}");
+    }
+    let huge = "x".repeat(600_000);
+    gate.idp.inner.state.lock().unwrap().extra_metadata = serde_json::json!({"more": huge});
+    let seen = gate.browser().get("/sso/login?return_to=/").await;
+    assert_eq!(seen.status, 503, "{seen:?}");
+}

@@ -21,7 +21,7 @@ async fn c12_after_signing_in_a_person_stays_here() {
 }
 
 #[tokio::test]
-async fn c10_a_session_is_new_at_each_sign_in_and_the_old_one_dies() {
+async fn c10_c11_a_session_is_new_at_each_sign_in_and_the_old_one_dies() {
     let gate = Gate::new("pages_session").await;
     let browser = gate.browser();
     let session = async |seen: &Seen| {
@@ -61,7 +61,7 @@ async fn c10_a_session_is_new_at_each_sign_in_and_the_old_one_dies() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_the_session_on_the_server_and_asks_which_account_next_time() {
+async fn k04_signing_out_ends_the_session_on_the_server_and_asks_which_account_next_time() {
     let gate = Gate::new("pages_logout").await;
     let browser = gate.browser_of("ada").await;
     assert_eq!(gate.idp.asked("prompt"), None);
