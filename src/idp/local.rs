@@ -8,7 +8,7 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
 /// Hashing a password takes 19 MB and tens of milliseconds: so many at a time.
@@ -19,8 +19,8 @@ pub struct Local {
     store: Store,
     admin: Option<Arc<(String, crate::config::Secret)>>,
     turns: Arc<Semaphore>,
-    /// What a name that nobody has is compared with, so that it takes as long.
-    nobody: Arc<str>,
+    /// What a name that nobody has is compared with, so that it takes as long; made when it is first needed.
+    nobody: Arc<OnceLock<String>>,
 }
 
 /// argon2id in PHC form, with the library's own parameters (OWASP's).
@@ -39,7 +39,7 @@ impl Local {
             store,
             admin: signin.admin.clone().map(Arc::new),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
-            nobody: hash_password("nobody").into(),
+            nobody: Arc::default(),
         }
     }
 
@@ -63,10 +63,12 @@ impl Local {
         let stored =
             self.store.read(accounts::PasswordOf { username: username.to_owned() }).await?;
         let known = stored.is_some();
-        let hash = stored.unwrap_or_else(|| self.nobody.to_string());
+        let nobody = self.nobody.clone();
         let password = password.to_owned();
         let turn = self.turns.acquire().await;
         let right = tokio::task::spawn_blocking(move || {
+            let hash =
+                stored.unwrap_or_else(|| nobody.get_or_init(|| hash_password("nobody")).clone());
             PasswordHash::new(&hash).is_ok_and(|hash| {
                 Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
             })
