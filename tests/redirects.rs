@@ -15,7 +15,7 @@ const GOOD: &[&str] = &[
     "http://127.0.0.1:8080/cb?x=1&y=%20z",
     "https://a.example",
     "https://a.example/",
-    "https://a.example/cb?code=x",
+    "https://a.example/cb?state=x",
     "https://app/cb",
     "https://a.example:8443/cb",
     "https://a.example:443/cb",
@@ -55,6 +55,10 @@ const GOOD: &[&str] = &[
 
 const BAD: &[&str] = &[
     "",
+    "http://127.0.0.1/cb?access_token=x",
+    "https://a.example/cb?code=x",
+    "https://a.example/cb?x=y&%63ode=x",
+    "vscode://a.b/cb?error=x",
     " ",
     "/",
     "//evil.example/",

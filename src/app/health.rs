@@ -2,6 +2,7 @@
 use super::alive;
 use crate::{
     guard::{Caller, Guard, NoCaller, PresentedKey},
+    manage::Refusal,
     model::Role,
     proxy::Metrics,
     store::{Store, books::Books, changes::LastChange},
@@ -71,7 +72,7 @@ async fn metrics(
             Ok(caller)
                 if caller.key.owner.role == Role::ProxyAdmin
                     && !caller.key.came_through_a_journey() => {}
-            Ok(_) => return NoCaller::Master.status().into_response(),
+            Ok(_) => return Refusal::Forbidden("Only an admin may read this.").into_response(),
             Err(none) => return none.into_response(),
         }
     }

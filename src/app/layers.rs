@@ -46,7 +46,7 @@ pub(super) async fn door(State(door): State<Door>, mut request: Request, next: N
         let (parts, body) = request.into_parts();
         door.tell_of_a_proxy(&parts.headers, parts.extensions.get());
         let address = ClientAddress::of(&parts, &door.site);
-        let response = next.run(Request::from_parts(parts, body)).await;
+        let response = id.clone().around(next.run(Request::from_parts(parts, body))).await;
         door.log((&method, &path), &response, (&id, address, began));
         response
     };

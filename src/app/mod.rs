@@ -122,7 +122,7 @@ impl Shared {
             .merge(proxy::routes().with_state(proxy))
             .merge(health::routes().with_state(health))
             .fallback(proxy::lost)
-            .method_not_allowed_fallback(proxy::lost)
+            .method_not_allowed_fallback(proxy::wrong_method)
             .with_state(site_too)
             .layer(middleware::from_fn_with_state(door, layers::door))
     }

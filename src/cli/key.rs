@@ -104,7 +104,8 @@ impl List {
         let mut keys: Vec<Key> = Vec::new();
         loop {
             let offset = i64::try_from(keys.len()).unwrap_or(i64::MAX);
-            let list = ListKeys { user: None, app: None, live_at: None, limit: PAGE, offset };
+            let list =
+                ListKeys { user: None, app: None, alias: None, live_at: None, limit: PAGE, offset };
             let (page, _) = opened.store.read(list).await?;
             let ended = page.len() < usize::try_from(PAGE).unwrap_or(0);
             keys.extend(page);

@@ -1,5 +1,5 @@
 //! `[connect]`.
-use super::reader::Reader;
+use super::reader::{Reader, Section};
 use crate::model::{Lifetime, Pin, RedirectRules, WebRedirects, redirect};
 
 #[derive(Debug, Clone)]
@@ -35,15 +35,7 @@ impl Connect {
                 WebRedirects::Consent
             }
         };
-        let schemes: Vec<String> = s
-            .get_or(reader, "redirect_schemes", Some("OAUTH_ALLOWED_REDIRECT_SCHEMES"))
-            .unwrap_or_default();
-        for scheme in schemes.iter().filter(|scheme| redirect::is_never(&scheme.to_lowercase())) {
-            let text = format!(
-                "has {scheme:?}, which is never served: a browser or system runs what it names"
-            );
-            s.wrong(reader, "redirect_schemes", text);
-        }
+        let schemes = schemes(&mut s, reader);
         let dialects: Vec<String> =
             s.get(reader, "dialects").unwrap_or_else(|| BUILT.map(str::to_owned).to_vec());
         for name in dialects.iter().filter(|name| !BUILT.contains(&name.as_str())) {
@@ -76,4 +68,27 @@ impl Connect {
     pub fn serves(&self, dialect: &str) -> bool {
         self.dialects.iter().any(|name| name == dialect)
     }
+}
+
+/// In lower case, as addresses must write them. A never-scheme in LiteLLM's variable is dropped, since such an
+/// environment must go on working; in our own settings it is a mistake.
+fn schemes(s: &mut Section, reader: &mut Reader) -> Vec<String> {
+    const LITELLM: &str = "OAUTH_ALLOWED_REDIRECT_SCHEMES";
+    let named: Vec<String> =
+        s.get_or(reader, "redirect_schemes", Some(LITELLM)).unwrap_or_default();
+    let named = named.iter().map(|scheme| scheme.to_lowercase());
+    let (never, served): (Vec<String>, Vec<String>) =
+        named.partition(|scheme| redirect::is_never(scheme));
+    if !never.is_empty() {
+        let text = format!(
+            "has {}, which is never served: a browser or system runs what it names",
+            never.join(", ")
+        );
+        if s.came_from("redirect_schemes", LITELLM) {
+            reader.warn(format!("{LITELLM} {text}"));
+        } else {
+            s.wrong(reader, "redirect_schemes", text);
+        }
+    }
+    served
 }

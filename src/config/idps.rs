@@ -69,10 +69,14 @@ pub(super) fn read(reader: &mut Reader) -> Vec<Idp> {
     let from_file = reader.has("idp");
     let mut idps: Vec<Idp> = Vec::new();
     for section in reader.tables("idp") {
-        let line = section.name.clone();
+        let line = section.line();
         if let Some(idp) = one(section, reader) {
             if idps.iter().any(|other| other.name == idp.name) {
-                reader.problem(0, &line, format!("is there twice with the name {:?}", idp.name));
+                reader.problem(
+                    line,
+                    "idp.name",
+                    format!("{:?} is there twice: rename one", idp.name),
+                );
             }
             idps.push(idp);
         }

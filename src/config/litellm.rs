@@ -18,7 +18,12 @@ pub(super) fn generic_idp(reader: &mut Reader) -> Option<Idp> {
         reader
             .warn("GENERIC_CLIENT_STATE is ignored: a fixed state protects nobody; ours is random");
     }
-    let client_id = client_id?;
+    let Some(client_id) = client_id else {
+        if authorization.is_some() || token.is_some() || userinfo.is_some() {
+            reader.warn("GENERIC_*_ENDPOINT does nothing without GENERIC_CLIENT_ID");
+        }
+        return None;
+    };
     let mut need = |name: &str, value: Option<String>| {
         let text = "is needed beside GENERIC_CLIENT_ID";
         if value.is_none() {
@@ -70,7 +75,9 @@ fn names(reader: &mut Reader) -> Names {
 }
 
 /// Families of variables that do something in LiteLLM and nothing here, and what does it here.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 11] = [
+    ("SERVER_ROOT_PATH", "nothing: give Gatekey a host name of its own"),
+    ("PROXY_LOGOUT_URL", "nothing: /logout ends the session here"),
     ("GOOGLE_CLIENT_", "[[idp]] kind = \"oidc\", issuer = \"https://accounts.google.com\""),
     ("MICROSOFT_", "[[idp]] kind = \"oidc\" with the tenant's issuer"),
     ("GENERIC_ROLE_MAPPINGS_", "signin.admin_groups"),

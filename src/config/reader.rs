@@ -44,6 +44,8 @@ pub(super) struct Reader {
     problems: Vec<(usize, Problem)>,
     pub(super) warnings: Vec<String>,
     used: BTreeSet<String>,
+    /// Variables that a setting reads as `env:NAME`.
+    referenced: BTreeSet<String>,
     sections: BTreeSet<&'static str>,
 }
 
@@ -55,6 +57,8 @@ pub(super) struct Section {
     settings: BTreeMap<String, (Item, usize)>,
     known: Vec<&'static str>,
     line: usize,
+    /// Where each setting that was found stands.
+    places: BTreeMap<&'static str, String>,
 }
 
 impl Reader {
@@ -68,6 +72,12 @@ impl Reader {
             let text = error.message().trim().to_owned();
             Problem { place: format!("{file}:{line}"), text }
         })?;
+        let values = sources.environment.values().map(String::as_str);
+        let referenced = std::iter::once(text.as_str())
+            .chain(values.filter(|value| value.starts_with("env:")))
+            .flat_map(|text| text.split("env:").skip(1))
+            .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+            .collect();
         Ok(Self {
             environment: sources.environment.clone(),
             folder,
@@ -76,6 +86,7 @@ impl Reader {
             problems: Vec::new(),
             warnings: Vec::new(),
             used: BTreeSet::new(),
+            referenced,
             sections: BTreeSet::new(),
         })
     }
@@ -85,6 +96,7 @@ impl Reader {
         let table = match self.document.get(name) {
             None => None,
             Some(Item::Table(table)) => Some(table.clone()),
+            Some(Item::Value(Value::InlineTable(table))) => Some(table.clone().into_table()),
             Some(item) => {
                 let line = self.line(item.span());
                 self.problem(line, name, "must be a table: write a line [".to_owned() + name + "]");
@@ -92,7 +104,14 @@ impl Reader {
             }
         };
         let settings = table.map(|table| self.settings(&table)).unwrap_or_default();
-        Section { name: name.into(), from_environment: true, settings, known: Vec::new(), line: 0 }
+        Section {
+            name: name.into(),
+            from_environment: true,
+            settings,
+            known: Vec::new(),
+            line: 0,
+            places: BTreeMap::new(),
+        }
     }
 
     /// The tables `[[name]]`, in order.
@@ -101,6 +120,13 @@ impl Reader {
         let tables: Vec<Table> = match self.document.get(name) {
             None => Vec::new(),
             Some(Item::ArrayOfTables(tables)) => tables.iter().cloned().collect(),
+            // `idp = []` counts as set; `model = [{ … }]` is the same as tables.
+            Some(Item::Value(Value::Array(array)))
+                if array.iter().all(|value| value.as_inline_table().is_some()) =>
+            {
+                let tables = array.iter().filter_map(Value::as_inline_table);
+                tables.map(|table| table.clone().into_table()).collect()
+            }
             Some(item) => {
                 let line = self.line(item.span());
                 self.problem(line, name, format!("must be tables: write [[{name}]]"));
@@ -113,6 +139,7 @@ impl Reader {
             settings: self.settings(table),
             known: Vec::new(),
             line: self.line(table.span()),
+            places: BTreeMap::new(),
         };
         tables.iter().map(section).collect()
     }
@@ -142,7 +169,8 @@ impl Reader {
 
     pub(super) fn problem(&mut self, line: usize, setting: &str, text: impl fmt::Display) {
         let place = if line == 0 { self.file.clone() } else { format!("{}:{line}", self.file) };
-        let problem = Problem { place, text: format!("{setting} {text}") };
+        let text = format!("{setting} {text}").trim_start().to_owned();
+        let problem = Problem { place, text };
         self.problems.push((line, problem));
     }
 
@@ -167,6 +195,7 @@ impl Reader {
             .environment
             .keys()
             .filter(|name| name.starts_with("GATEKEY_") && !self.used.contains(*name))
+            .filter(|name| !self.referenced.contains(*name))
             .filter(|name| !name.starts_with("GATEKEY_TEST_"))
             .cloned()
             .collect();
@@ -216,6 +245,7 @@ impl Section {
         self.known.push(key);
         let found = self.find(reader, key, litellm)?;
         let (place, folder) = (found.place.clone(), reader.folder.clone());
+        self.places.insert(key, place.clone());
         match T::from_setting(found.raw, &folder, &reader.environment) {
             Ok(value) => Some(value),
             Err(text) => {
@@ -229,27 +259,29 @@ impl Section {
 
     fn find(&self, reader: &mut Reader, key: &str, litellm: Option<&str>) -> Option<Found> {
         let variable = format!("GATEKEY_{}_{}", self.name, key).to_ascii_uppercase();
-        let stands = self.settings.get(key);
-        if self.from_environment {
-            reader.used.insert(variable.clone());
-            if let Some(text) = reader.environment.get(&variable) {
-                return Some(Found { raw: Raw::Text(text.clone()), place: variable });
-            }
-        }
         let other = litellm.and_then(|name| Some((name, reader.litellm(name)?)));
-        match (stands, other) {
-            (Some((item, line)), other) => {
-                if let Some((name, _)) = other {
-                    let setting = &self.name;
-                    reader.warn(format!("{name} is ignored: {setting}.{key} is set in the file"));
-                }
-                let place = format!("{}:{line}", reader.file);
-                Some(Found { raw: Raw::of(item), place })
+        let own = self.from_environment.then(|| {
+            reader.used.insert(variable.clone());
+            reader.environment.get(&variable).cloned()
+        });
+        let stands = self.settings.get(key);
+        let found = match (own.flatten(), stands) {
+            (Some(text), _) => Some(Found { raw: Raw::Text(text), place: variable }),
+            (None, Some((item, line))) => {
+                Some(Found { raw: Raw::of(item), place: format!("{}:{line}", reader.file) })
+            }
+            (None, None) => None,
+        };
+        match (found, other) {
+            (Some(found), Some((name, _))) if !reader.referenced.contains(name) => {
+                let setting = &self.name;
+                reader.warn(format!("{name} is ignored: {setting}.{key} is set ({})", found.place));
+                Some(found)
             }
             (None, Some((name, text))) => {
                 Some(Found { raw: Raw::Text(text), place: name.to_owned() })
             }
-            (None, None) => None,
+            (found, _) => found,
         }
     }
 
@@ -274,7 +306,24 @@ impl Section {
     }
 
     pub(super) fn wrong(&self, reader: &mut Reader, key: &str, text: impl fmt::Display) {
-        reader.problem(self.line_of(key), &format!("{}.{key}", self.name), text);
+        let line = self.line_of(key);
+        let text = format!("{}.{key} {text}", self.name);
+        match self.places.get(key) {
+            Some(place) => {
+                reader.problems.push((line, Problem { place: place.clone(), text }));
+            }
+            None => reader.problem(line, "", text),
+        }
+    }
+
+    /// Where the table begins, for what is wrong with it as a whole.
+    pub(super) fn line(&self) -> usize {
+        self.line
+    }
+
+    /// Whether a setting came from LiteLLM's name for it.
+    pub(super) fn came_from(&self, key: &str, variable: &str) -> bool {
+        self.places.get(key).is_some_and(|place| place == variable)
     }
 
     /// After the last setting was taken.

@@ -75,7 +75,7 @@ impl Server {
             database,
             master_key,
             secret,
-            secret_previous: s.get(reader, "secret_previous").unwrap_or_default(),
+            secret_previous: previous(&mut s, reader),
             trusted_proxies: s.get(reader, "trusted_proxies").unwrap_or_default(),
             max_body: s.get(reader, "max_body").unwrap_or(ByteSize(64 << 20)),
             drain: s.get(reader, "drain").unwrap_or(Lifetime::of_seconds(60)),
@@ -129,7 +129,15 @@ fn database(s: &mut Section, reader: &mut Reader) -> Database {
         return Database::Sqlite(super::beside(&reader.folder, path));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Database::Postgres(without_prisma(&url, reader));
+        let url = without_prisma(&url, reader);
+        if let Err(error) = url.parse::<tokio_postgres::Config>() {
+            let why =
+                std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+            let text =
+                format!("is no Postgres URL: {why}; sslmode may be disable, prefer or require");
+            s.wrong(reader, "database", text);
+        }
+        return Database::Postgres(url);
     }
     s.wrong(reader, "database", "must begin with sqlite:// or postgres://");
     Database::Sqlite(PathBuf::new())
@@ -169,6 +177,15 @@ fn master_key(s: &mut Section, reader: &mut Reader) -> Option<Secret> {
     Some(key)
 }
 
+fn previous(s: &mut Section, reader: &mut Reader) -> Vec<Secret> {
+    let previous: Vec<Secret> = s.get(reader, "secret_previous").unwrap_or_default();
+    if previous.iter().any(|secret| secret.expose().len() < SHORTEST_SECRET) {
+        let text = format!("has one that is shorter than {SHORTEST_SECRET} bytes");
+        s.wrong(reader, "secret_previous", text);
+    }
+    previous
+}
+
 fn secret(
     s: &mut Section,
     reader: &mut Reader,
@@ -185,7 +202,12 @@ fn secret(
     }
     let salt = reader.litellm("LITELLM_SALT_KEY").map(|salt| Secret::new(&salt));
     match (database, salt, master_key) {
-        (Database::Sqlite(path), ..) => {
+        (Database::Sqlite(path), salt, _) => {
+            if salt.is_some() {
+                reader.warn(
+                    "LITELLM_SALT_KEY is ignored: beside SQLite the secret has a file of its own",
+                );
+            }
             let mut file = path.clone().into_os_string();
             file.push(".secret");
             SecretSource::File(file.into())

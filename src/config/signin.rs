@@ -20,6 +20,11 @@ impl Signin {
             .unwrap_or_default();
         let username: Option<String> = s.get_or(reader, "admin_username", Some("UI_USERNAME"));
         let password: Option<Secret> = s.get_or(reader, "admin_password", Some("UI_PASSWORD"));
+        if username.is_some() && password.is_none() {
+            reader.warn(
+                "signin.admin_username (UI_USERNAME) does nothing without a password (UI_PASSWORD)",
+            );
+        }
         let username = username.unwrap_or_else(|| "admin".into());
         let signin = Self {
             session_lifetime: s.get(reader, "session_lifetime").unwrap_or(Lifetime::hours(12)),

@@ -40,9 +40,14 @@ pub struct Model {
 pub(super) fn read_upstreams(reader: &mut Reader) -> Vec<Upstream> {
     let mut upstreams: Vec<Upstream> = Vec::new();
     for section in reader.tables("upstream") {
+        let line = section.line();
         if let Some(upstream) = upstream(section, reader) {
             if upstreams.iter().any(|other| other.name == upstream.name) {
-                reader.problem(0, "upstream", format!("is there twice: {:?}", upstream.name));
+                reader.problem(
+                    line,
+                    "upstream.name",
+                    format!("{:?} is there twice: rename one", upstream.name),
+                );
             }
             upstreams.push(upstream);
         }
@@ -95,7 +100,7 @@ pub(super) fn read_models(reader: &mut Reader, upstreams: &[Upstream]) -> Vec<Mo
             );
         }
         if let Some(name) = name.as_ref().filter(|name| models.iter().any(|m| m.name == **name)) {
-            s.wrong(reader, "name", format!("{name:?} is there twice"));
+            s.wrong(reader, "name", format!("{name:?} is there twice: rename one"));
         }
         s.done(reader);
         if let (Some(name), Some(upstream)) = (name, upstream) {

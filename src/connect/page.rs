@@ -11,7 +11,7 @@ use crate::{
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    http::HeaderMap,
+    http::{HeaderMap, Uri},
     response::{IntoResponse, Response},
 };
 
@@ -48,10 +48,13 @@ pub async fn get(
     Path(handle): Path<String>,
     browser: Browser,
     session: Result<Session, NoSession>,
+    uri: Uri,
 ) -> Result<Response, Refusal> {
     let request = journey.open(&Handle::presented(&handle), &browser).await?;
     let Some(user) = journey.shown_user(&request, session).await? else {
-        return Ok(web::see_other(&format!("/sso/login?return_to=/connect/{handle}")));
+        let picked = uri.query().filter(|query| query.starts_with("idp="));
+        let picked = picked.map_or(String::new(), |query| format!("&{query}"));
+        return Ok(web::see_other(&format!("/sso/login?return_to=/connect/{handle}{picked}")));
     };
     if request.consent == Consent::Implied {
         let answer_at = request.answer_at.as_str();

@@ -72,6 +72,7 @@ async fn rows(console: &Console, session: &Session) -> Result<(Vec<Row>, i64), s
     let list = ListKeys {
         user: Some(user.clone()),
         app: None,
+        alias: None,
         live_at: Some(now),
         limit: MOST,
         offset: 0,

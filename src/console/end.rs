@@ -6,10 +6,9 @@ use crate::{
         audit::Act,
         keys_end::{EndKeys, Which},
     },
-    web::{self, ClientAddress, NoSession, Problem, Session},
+    web::{self, ClientAddress, NoSession, PageForm, Problem, Session},
 };
 use axum::{
-    Form,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
@@ -26,7 +25,7 @@ pub(super) async fn post(
     Path(id): Path<String>,
     session: Result<Session, NoSession>,
     (address, headers): (ClientAddress, HeaderMap),
-    Form(fields): Form<Fields>,
+    PageForm(fields): PageForm<Fields>,
 ) -> Response {
     let session = match session {
         Ok(session) => session,

@@ -28,7 +28,6 @@ pub enum NoCaller {
     Unknown,
     Expired,
     Blocked,
-    TooMany(i64),
     Trouble(store::Error),
 }
 
@@ -43,7 +42,6 @@ impl NoCaller {
             }
             Self::Master => StatusCode::FORBIDDEN,
             Self::Disagreeing => StatusCode::BAD_REQUEST,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -56,7 +54,6 @@ impl NoCaller {
             Self::Unknown => "token_not_found_in_db",
             Self::Expired => "expired_key",
             Self::Disagreeing => "bad_request",
-            Self::TooMany(_) => "rate_limit_error",
             Self::Trouble(_) => "service_unavailable",
         }
     }
@@ -72,7 +69,6 @@ impl NoCaller {
             Self::Unknown => "This API key is not valid. Connect again to get a new one.",
             Self::Expired => "This API key has expired. Connect again to get a new one.",
             Self::Blocked => "This API key, or its owner, is blocked. Ask your admin.",
-            Self::TooMany(_) => "Too many unknown API keys from this address. Try again later.",
             Self::Trouble(_) => "Gatekey cannot check keys right now. Nothing is lost: try again.",
         }
     }
@@ -89,15 +85,9 @@ impl NoCaller {
             };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        match self {
-            Self::TooMany(seconds) => {
-                headers.insert(header::RETRY_AFTER, (*seconds).into());
-            }
-            Self::Trouble(error) => {
-                tracing::error!(%error, "a key could not be checked");
-                headers.insert(header::RETRY_AFTER, 5.into());
-            }
-            _ => {}
+        if let Self::Trouble(error) = self {
+            tracing::error!(%error, "a key could not be checked");
+            headers.insert(header::RETRY_AFTER, 5.into());
         }
         response
     }
@@ -124,7 +114,6 @@ impl From<Dead> for NoCaller {
             Dead::Unknown => Self::Unknown,
             Dead::Expired => Self::Expired,
             Dead::Blocked => Self::Blocked,
-            Dead::TooMany(seconds) => Self::TooMany(seconds),
             Dead::Trouble(error) => Self::Trouble(error),
         }
     }

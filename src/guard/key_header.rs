@@ -18,7 +18,7 @@ pub(super) fn find(headers: &HeaderMap) -> Result<AccessKey, NoCaller> {
     for name in &KEY_HEADERS {
         for value in headers.get_all(name) {
             let text = value.to_str().map_err(|_| NoCaller::Unknown)?.trim();
-            let text = without_scheme(text);
+            let text = without_scheme(name, text).ok_or(NoCaller::Unknown)?;
             match found {
                 Some(other) if other != text => return Err(NoCaller::Disagreeing),
                 _ => found = Some(text),
@@ -33,12 +33,15 @@ pub(super) fn find(headers: &HeaderMap) -> Result<AccessKey, NoCaller> {
     }
 }
 
-/// The scheme's case does not matter (RFC 9110 §11.1); LiteLLM's own header may have one too.
-fn without_scheme(text: &str) -> &str {
-    match text.split_once(' ') {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim_start(),
-        None if text.eq_ignore_ascii_case("bearer") => "",
-        _ => text,
+/// `Authorization` has a scheme, whose case does not matter (RFC 9110 §11.1), and only Bearer's is a key;
+/// LiteLLM's own header may have one.
+fn without_scheme<'a>(name: &HeaderName, text: &'a str) -> Option<&'a str> {
+    let (scheme, key) = text.split_once(' ').unwrap_or((text, ""));
+    let bearer = scheme.eq_ignore_ascii_case("bearer");
+    match name.as_str() {
+        "authorization" => bearer.then(|| key.trim_start()),
+        "x-litellm-api-key" if bearer => Some(key.trim_start()),
+        _ => Some(text),
     }
 }
 
@@ -63,6 +66,9 @@ mod tests {
         assert_eq!(key(&[("x-litellm-api-key", "Bearer sk-a")]).unwrap(), "sk-a");
         for other in [("x-api-key", "sk-b"), ("authorization", "Bearer sk-b"), ("api-key", "")] {
             assert!(matches!(key(&[bearer, other]), Err(NoCaller::Disagreeing)), "{other:?}");
+        }
+        for odd in ["sk-a", "Basic sk-a", "Bearersk-a"] {
+            assert!(matches!(key(&[("authorization", odd)]), Err(NoCaller::Unknown)), "{odd}");
         }
         assert!(matches!(key(&[]), Err(NoCaller::Missing)));
         assert!(matches!(key(&[("authorization", "Bearer ")]), Err(NoCaller::Missing)));

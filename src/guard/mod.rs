@@ -67,8 +67,6 @@ pub enum Dead {
     Unknown,
     Expired,
     Blocked,
-    /// Too many unknown keys from one address; a known one in memory would have passed.
-    TooMany(i64),
     Trouble(store::Error),
 }
 
@@ -163,7 +161,10 @@ impl Guard {
 
     async fn look_up(&self, hash: Hash, from: IpAddr, now: Timestamp) -> Result<Arc<Entry>, Dead> {
         let inner = &self.0;
-        inner.misses.may_ask(hash, from)?;
+        if inner.misses.knows(&hash) {
+            return Err(Dead::Unknown);
+        }
+        let _turn = inner.misses.turn(from).await;
         let generation = inner.generation.load(Ordering::SeqCst);
         match inner.store.read(KeyByHash(hash)).await.map_err(Dead::Trouble)? {
             Presented::Key(key) => {

@@ -4,8 +4,15 @@ use crate::model::{Lifetime, ModelList};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
+    http::StatusCode,
+    response::IntoResponse as _,
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
+use std::fmt;
 
 pub(super) struct Body(Map<String, Value>);
 
@@ -43,17 +50,51 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|_| Refusal::BadRequest("The body cannot be read or is too long.".into()))?;
+        let bytes =
+            Bytes::from_request(request, state).await.map_err(|rejection| {
+                match rejection.into_response().status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+                    _ => Refusal::BadRequest("The body broke off.".into()),
+                }
+            })?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(Map::new()));
         }
-        match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(fields)) => Ok(Self(fields)),
-            Ok(_) => Err(Refusal::BadRequest("The body must be a JSON object.".into())),
-            Err(error) => Err(Refusal::BadRequest(format!("The body is not JSON: {error}."))),
+        let Members(members) = serde_json::from_slice(&bytes).map_err(|error| {
+            Refusal::BadRequest(format!("The body is not a JSON object: {error}."))
+        })?;
+        let mut fields = Map::new();
+        for (name, value) in members {
+            if fields.insert(name.clone(), value).is_some() {
+                return Err(Refusal::field(&name, "may be given only once"));
+            }
         }
+        Ok(Self(fields))
+    }
+}
+
+/// The members of an object in order, doubled ones too.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        value.deserialize_map(Object)
     }
 }
 
@@ -131,10 +172,12 @@ impl Body {
 
     /// After the last field was taken: whatever is left is a mistake.
     pub(super) fn done(self) -> Result<(), Refusal> {
-        let left = self.0.into_iter().find(|(_, value)| !value.is_null());
+        let later = |name: &str| NOT_ENFORCED.contains(&name);
+        // Null means: no limit. That is so.
+        let left = self.0.into_iter().find(|(name, value)| !(value.is_null() && later(name)));
         match left {
             None => Ok(()),
-            Some((name, _)) if NOT_ENFORCED.contains(&name.as_str()) => {
+            Some((name, _)) if later(&name) => {
                 Err(Refusal::field(&name, "is not enforced by this version, so it is not accepted"))
             }
             Some((name, _)) => Err(Refusal::field(&name, "is not a field of this request")),

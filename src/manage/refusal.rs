@@ -20,6 +20,7 @@ pub enum Refusal {
     },
     #[from(skip)]
     BadRequest(String),
+    TooLarge,
     /// What the key may not do.
     #[from(skip)]
     Forbidden(&'static str),
@@ -47,6 +48,10 @@ impl IntoResponse for Refusal {
                 format!("{field} {message}"),
             ),
             Self::BadRequest(message) => (StatusCode::BAD_REQUEST, "bad_request", None, message),
+            Self::TooLarge => {
+                let message = "The body is larger than 2 MB.".to_owned();
+                (StatusCode::PAYLOAD_TOO_LARGE, "bad_request", None, message)
+            }
             Self::Forbidden(message) => {
                 (StatusCode::FORBIDDEN, "auth_error", None, message.to_owned())
             }

@@ -32,9 +32,13 @@ impl Link {
         }
         let to = match one(pairs, "redirect_uri")? {
             None => None,
-            Some(text) => Some(rules.judge(text).map_err(LinkError::from)?),
+            Some(text) => Some(rules.judge(text)?),
         };
         let state = one(pairs, "state")?;
+        if state.is_some() && to.as_ref().is_some_and(|to| to.names("state")) {
+            let text = "redirect_uri must not have state in its query when state is given too";
+            return Err(LinkError::InvalidRequest(text.into()));
+        }
         if state.is_some_and(|state| state.len() > LONGEST_STATE) {
             return Err(LinkError::InvalidRequest("state is longer than 4096 bytes".into()));
         }

@@ -52,6 +52,13 @@ impl ReturnAddress {
         self.scheme() == "http"
     }
 
+    /// Whether its own query has a parameter of this name.
+    #[must_use]
+    pub fn names(&self, name: &str) -> bool {
+        let (_, query) = self.text.split_once('?').unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == name)
+    }
+
     /// The query that stands there is kept as it is; pairs are appended.
     #[must_use]
     pub fn with(&self, pairs: &[(&str, &str)]) -> Destination {

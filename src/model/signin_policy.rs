@@ -30,7 +30,8 @@ pub enum Refused {
 }
 
 impl SigninPolicy {
-    pub fn admit(&self, identity: &Identity) -> Result<Role, Refused> {
+    /// The role the person has from now on; `None` leaves it: what is not known changes nothing.
+    pub fn admit(&self, identity: &Identity) -> Result<Option<Role>, Refused> {
         if !self.email_domains.is_empty() {
             let email = identity.trusted_email().ok_or(Refused::Domain)?;
             if !self.email_domains.iter().any(|domain| domain == email.domain()) {
@@ -45,11 +46,19 @@ impl SigninPolicy {
         }
         let by_group = shares(&self.admin_groups, identity.groups.as_deref().unwrap_or_default());
         let by_id = self.admin_subject.as_deref() == Some(identity.subject.as_str());
-        Ok(if by_group || by_id {
-            Role::ProxyAdmin
-        } else {
-            identity.role.unwrap_or(Role::InternalUser)
-        })
+        if by_group || by_id {
+            return Ok(Some(Role::ProxyAdmin));
+        }
+        if identity.groups.is_none() && !self.admin_groups.is_empty() {
+            return Ok(identity.role);
+        }
+        Ok(Some(identity.role.unwrap_or(Role::InternalUser)))
+    }
+
+    /// Whether a provider that says nothing of groups leaves a rule without its answer.
+    #[must_use]
+    pub fn looks_at_groups(&self) -> bool {
+        !self.admin_groups.is_empty() || !self.required_groups.is_empty()
     }
 }
 
@@ -77,9 +86,9 @@ mod tests {
     fn an_address_counts_only_when_it_is_vouched_for_and_of_exactly_that_domain() {
         let policy =
             SigninPolicy { email_domains: vec!["acme.example".into()], ..Default::default() };
-        assert_eq!(policy.admit(&ada()), Ok(Role::InternalUser));
+        assert_eq!(policy.admit(&ada()), Ok(Some(Role::InternalUser)));
         let upper = Identity { email: Some("ada@ACME.example".into()), ..ada() };
-        assert_eq!(policy.admit(&upper), Ok(Role::InternalUser), "K06");
+        assert_eq!(policy.admit(&upper), Ok(Some(Role::InternalUser)), "K06");
         let doubtful = Identity { verified: false, ..ada() };
         assert_eq!(policy.admit(&doubtful), Err(Refused::Domain));
         for email in ["ada@sub.acme.example", "ada@evilacme.example", "a@evil.example@acme.example"]
@@ -99,18 +108,19 @@ mod tests {
             ..ada()
         };
         assert_eq!(policy.admit(&in_groups(&["guests"])), Err(Refused::Group));
-        assert_eq!(policy.admit(&in_groups(&["staff"])), Ok(Role::InternalUser));
-        assert_eq!(SigninPolicy::default().admit(&ada()), Ok(Role::InternalUser));
+        assert_eq!(policy.admit(&in_groups(&["staff"])), Ok(Some(Role::InternalUser)));
+        assert_eq!(SigninPolicy::default().admit(&ada()), Ok(Some(Role::InternalUser)));
     }
 
     #[test]
     fn an_admin_is_named_by_subject_or_group_and_never_by_address() {
         let by =
             |id: &str| SigninPolicy { admin_subject: Some(id.into()), ..SigninPolicy::default() };
-        assert_eq!(by("ada").admit(&ada()), Ok(Role::ProxyAdmin));
-        assert_eq!(by("ada@acme.example").admit(&ada()), Ok(Role::InternalUser));
+        assert_eq!(by("ada").admit(&ada()), Ok(Some(Role::ProxyAdmin)));
+        assert_eq!(by("ada@acme.example").admit(&ada()), Ok(Some(Role::InternalUser)));
         let policy = SigninPolicy { admin_groups: vec!["ops".into()], ..SigninPolicy::default() };
+        assert_eq!(policy.admit(&ada()), Ok(None), "unknown groups demote nobody");
         let ops = Identity { groups: Some(vec!["ops".into()]), ..ada() };
-        assert_eq!(policy.admit(&ops), Ok(Role::ProxyAdmin));
+        assert_eq!(policy.admit(&ops), Ok(Some(Role::ProxyAdmin)));
     }
 }

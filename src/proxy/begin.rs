@@ -11,45 +11,104 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
-/// The first bytes; or none yet, when the upstream is slow and the caller should not wait in silence.
-pub(super) async fn first(
+/// What is read before the first event is whole; a longer one is no error.
+const LONGEST_START: usize = 64 * 1024;
+
+/// The first bytes of an answer that is not a stream of events.
+pub(super) async fn first(body: &mut UpstreamBody, upstream: &Upstream) -> Result<Bytes, Reason> {
+    match next(body).await {
+        Next::Data(data) => Ok(data),
+        Next::Broken => Err(bad(upstream, "broke off before it said anything")),
+        Next::End => Err(bad(upstream, "answered 200 and said nothing")),
+    }
+}
+
+/// The bytes up to the first event that says something; fewer, or none, when the upstream takes its time and
+/// the caller should not wait in silence.
+pub(super) async fn first_event(
     body: &mut UpstreamBody,
     upstream: &Upstream,
-    patience: Option<Duration>,
-) -> Result<Option<Bytes>, Reason> {
-    let next = async {
-        loop {
-            match body.frame().await {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Ok(data),
-                    _ => {}
-                },
-                Some(Err(_)) => return Err(bad(upstream, "broke off before it said anything")),
-                None => return Err(bad(upstream, "answered 200 and said nothing")),
+    patience: Duration,
+) -> Result<Bytes, Reason> {
+    let until = Instant::now() + patience;
+    let mut start = Vec::new();
+    loop {
+        match timeout_at(until, next(body)).await {
+            Ok(Next::Data(data)) if start.is_empty() && telling(&data).is_some() => {
+                return Ok(data);
             }
+            Ok(Next::Data(data)) => start.extend_from_slice(&data),
+            Ok(Next::End) if telling(&start).is_none() => {
+                return Err(bad(upstream, "answered 200 and said nothing"));
+            }
+            Ok(Next::Broken) if telling(&start).is_none() => {
+                return Err(bad(upstream, "broke off before it said anything"));
+            }
+            // Nothing for so long: what is here goes on, and comments will follow.
+            Ok(Next::End | Next::Broken) | Err(_) => return Ok(start.into()),
         }
-    };
-    match patience {
-        None => next.await.map(Some),
-        Some(patience) => match tokio::time::timeout(patience, next).await {
-            Ok(first) => first.map(Some),
-            Err(_) => Ok(None),
-        },
+        if telling(&start).is_some() || start.len() > LONGEST_START {
+            return Ok(start.into());
+        }
+    }
+}
+
+enum Next {
+    Data(Bytes),
+    End,
+    Broken,
+}
+
+async fn next(body: &mut UpstreamBody) -> Next {
+    loop {
+        match body.frame().await {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if !data.is_empty() => return Next::Data(data),
+                _ => {}
+            },
+            Some(Err(_)) => return Next::Broken,
+            None => return Next::End,
+        }
+    }
+}
+
+/// The data of the first whole event that is neither a comment nor a ping.
+fn telling(mut bytes: &[u8]) -> Option<&[u8]> {
+    loop {
+        let end = sse::event_end(bytes)?;
+        let (event, rest) = bytes.split_at(end);
+        let data = sse::data(event).filter(|data| !data.is_empty());
+        match data {
+            Some(data) if memchr::memmem::find(data, b"\"ping\"").is_none() => return Some(data),
+            _ => bytes = rest,
+        }
     }
 }
 
 /// An error as the first event of a stream gets a status of its own.
-pub(super) fn refused(dialect: Dialect, upstream: &Upstream, first: &[u8]) -> Option<Reason> {
-    let event = &first[..sse::event_end(first)?];
-    let said = Said::parse(sse::data(event)?)?;
-    let Some(ErrorSaid::Object { kind, message, code }) = said.error else { return None };
-    let status = match dialect {
-        Dialect::Anthropic => kind.as_deref().and_then(anthropic_status),
-        Dialect::OpenAi => code.as_ref().and_then(carried_status),
+pub(super) fn refused(dialect: Dialect, upstream: &Upstream, start: &[u8]) -> Option<Reason> {
+    failed(dialect, upstream, telling(start)?)
+}
+
+/// An error where an answer should be gets the status it carries, or 502.
+pub(super) fn failed(dialect: Dialect, upstream: &Upstream, json: &[u8]) -> Option<Reason> {
+    memchr::memmem::find(json, b"\"error\"")?;
+    let said = Said::parse(json).filter(|said| said.choices.is_none() && said.usage.is_none())?;
+    let (status, message) = match said.error? {
+        ErrorSaid::Object { kind, message, code } => {
+            let status = match dialect {
+                Dialect::Anthropic => kind.as_deref().and_then(anthropic_status),
+                Dialect::OpenAi => code.as_ref().and_then(carried_status),
+            };
+            (status, message)
+        }
+        ErrorSaid::Text(message) => (None, Some(message)),
+        ErrorSaid::Other(_) => (None, None),
     };
-    let message = message.unwrap_or_else(|| "no reason was given".into());
-    let clean = upstream.without_secret(message.as_bytes());
+    let message = message.unwrap_or_else(|| "The upstream failed and gave no reason.".into());
+    let clean = upstream.without_secret(message.into());
     Some(Reason::Upstream {
         status: status.unwrap_or(StatusCode::BAD_GATEWAY),
         message: String::from_utf8_lossy(&clean).into_owned(),
@@ -84,4 +143,19 @@ fn bad(upstream: &Upstream, what: &str) -> Reason {
     tracing::warn!(upstream = upstream.name, what, "a call failed");
     let message = format!("The upstream {:?} {what}.", upstream.name);
     Reason::Upstream { status: StatusCode::BAD_GATEWAY, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_pings_say_nothing() {
+        assert_eq!(telling(b": x\n\ndata: {\"type\": \"ping\"}\n\n"), None);
+        assert_eq!(
+            telling(b"event: ping\ndata: {\"type\":\"ping\"}\n\ndata: {\"a\":1}\n\n"),
+            Some(&b"{\"a\":1}"[..])
+        );
+        assert_eq!(telling(b"data: {\"half"), None);
+    }
 }

@@ -1,15 +1,21 @@
 //! One call in the books: begun before it leaves, ended exactly once, however it ends.
-use super::{meter::Meter, metrics::Metrics};
+use super::{
+    catalog::{Model, Upstream},
+    meter::Meter,
+    metrics::Metrics,
+};
 use crate::{
     model::{Key, Timestamp, Tokens},
     store::books::Slot,
 };
+use std::sync::Arc;
 
 pub(super) struct Call {
     slot: Option<Slot>,
     who: Tokens,
     pub(super) meter: Meter,
     metrics: Metrics,
+    upstream: Arc<Upstream>,
 }
 
 /// How a call ended.
@@ -26,7 +32,7 @@ impl Call {
     pub(super) fn new(
         slot: Slot,
         key: &Key,
-        model: &str,
+        model: &Model,
         at: Timestamp,
         (meter, metrics): (Meter, Metrics),
     ) -> Self {
@@ -35,7 +41,7 @@ impl Call {
             key: key.id.clone(),
             user: key.user.clone(),
             app: key.app.clone().unwrap_or_default(),
-            model: model.to_owned(),
+            model: model.name.clone(),
             at,
             input: 0,
             output: 0,
@@ -43,7 +49,7 @@ impl Call {
             aborted: false,
             failed: false,
         };
-        Self { slot: Some(slot), who, meter, metrics }
+        Self { slot: Some(slot), who, meter, metrics, upstream: model.upstream.clone() }
     }
 
     /// Books it; what comes later does not count.
@@ -51,6 +57,9 @@ impl Call {
         let Some(slot) = self.slot.take() else { return };
         let counted = self.meter.counted(how == End::Whole);
         self.metrics.calls_open.dec();
+        if how == End::Failed {
+            self.metrics.upstream_failed(&self.upstream.name);
+        }
         self.metrics.tokens(counted.input, counted.output);
         slot.book(Tokens {
             input: counted.input,
@@ -72,6 +81,6 @@ impl Call {
 impl Drop for Call {
     /// Nobody waits for it any more. Clients hang up as soon as the protocol's own end was said.
     fn drop(&mut self) {
-        self.end(if self.meter.done { End::Whole } else { End::Aborted });
+        self.end(if self.meter.done || self.meter.finished { End::Whole } else { End::Aborted });
     }
 }

@@ -3,7 +3,9 @@ use crate::{
     config::{self, Config, UpstreamKind},
     model::{Key, Timestamp},
 };
+use bytes::Bytes;
 use http::HeaderValue;
+use memchr::memmem::Finder;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 pub(super) struct Catalog {
@@ -33,7 +35,7 @@ pub(super) struct Upstream {
 /// The provider's key, ready for its header, and as a text to be kept out of answers.
 pub(super) struct Credential {
     pub(super) header: HeaderValue,
-    secret: config::Secret,
+    finder: Finder<'static>,
 }
 
 impl Catalog {
@@ -81,7 +83,8 @@ impl Upstream {
             };
             let mut header = HeaderValue::from_str(&text).ok()?;
             header.set_sensitive(true);
-            Some(Credential { header, secret: secret.clone() })
+            let finder = Finder::new(secret.expose()).into_owned();
+            Some(Credential { header, finder })
         });
         Self {
             name: config.name.clone(),
@@ -93,24 +96,23 @@ impl Upstream {
         }
     }
 
-    /// A text of the upstream's without the provider's key in it (field report K42).
-    pub(super) fn without_secret(&self, text: &[u8]) -> Vec<u8> {
-        let Some(credential) = &self.credential else { return text.to_vec() };
-        let secret = credential.secret.expose().as_bytes();
-        let mut clean = Vec::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = memchr::memmem::find(rest, secret) {
-            clean.extend_from_slice(&rest[..at]);
-            clean.extend_from_slice(b"[hidden]");
-            rest = &rest[at + secret.len()..];
+    /// A text of the upstream's without the provider's key in it (field report K42). Its length stays: a body
+    /// may have been announced.
+    pub(super) fn without_secret(&self, text: Bytes) -> Bytes {
+        if !self.holds_secret(&text) {
+            return text;
         }
-        clean.extend_from_slice(rest);
-        clean
+        let mut clean = text.to_vec();
+        if let Some(Credential { finder, .. }) = &self.credential {
+            let found: Vec<usize> = finder.find_iter(&text).collect();
+            for at in found {
+                clean[at..at + finder.needle().len()].fill(b'*');
+            }
+        }
+        clean.into()
     }
 
     pub(super) fn holds_secret(&self, text: &[u8]) -> bool {
-        self.credential
-            .as_ref()
-            .is_some_and(|c| memchr::memmem::find(text, c.secret.expose().as_bytes()).is_some())
+        self.credential.as_ref().is_some_and(|credential| credential.finder.find(text).is_some())
     }
 }

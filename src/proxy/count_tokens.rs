@@ -1,7 +1,8 @@
 //! `POST /v1/messages/count_tokens`: free of charge, for every model served on messages (field report K41).
 use super::{
-    Proxy,
+    Proxy, headers,
     meter::about,
+    passed_on,
     refusal::{Dialect, Reason},
     request::{self, Head},
     upstream::{self, Question},
@@ -33,16 +34,20 @@ pub(super) async fn post(
     request: Request,
 ) -> Response {
     match count(&proxy, caller, request).await {
-        Ok(input_tokens) => Json(json!({"input_tokens": input_tokens})).into_response(),
+        Ok(response) => response,
         Err(reason) => Dialect::Anthropic.refuse(reason).into_response(),
     }
+}
+
+fn counted(input_tokens: i64) -> Response {
+    Json(json!({"input_tokens": input_tokens})).into_response()
 }
 
 async fn count(
     proxy: &Proxy,
     caller: Result<Caller, NoCaller>,
     request: Request,
-) -> Result<i64, Reason> {
+) -> Result<Response, Reason> {
     let caller = caller?;
     let (parts, body) = request.into_parts();
     let body = request::read(&parts.headers, body, proxy.settings.max_body).await?;
@@ -50,7 +55,7 @@ async fn count(
     let model = proxy.model(Dialect::Anthropic, &caller.key, &head.model)?;
     let estimate = about(body.len());
     if model.upstream.kind == UpstreamKind::Demo {
-        return Ok(estimate);
+        return Ok(counted(estimate));
     }
     let question = Question {
         dialect: Dialect::Anthropic,
@@ -65,20 +70,13 @@ async fn count(
         StatusCode::OK => {}
         // A server that speaks messages and does not count: about right beats a context of zero.
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-            return Ok(estimate);
+            return Ok(counted(estimate));
         }
-        status => {
-            let status = if status.is_client_error() && status != StatusCode::UNAUTHORIZED {
-                status
-            } else {
-                StatusCode::BAD_GATEWAY
-            };
-            let message = format!("The upstream {:?} could not count.", model.upstream.name);
-            return Err(Reason::Upstream { status, message });
-        }
+        _ => return Ok(proxy.passed_on(Dialect::Anthropic, model, answer).await),
     }
-    let body = Limited::new(answer.into_body(), LONGEST).collect().await;
-    let counted =
-        body.ok().and_then(|body| serde_json::from_slice::<Counted>(&body.to_bytes()).ok());
-    Ok(counted.map_or(estimate, |counted| counted.input_tokens.max(0)))
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, LONGEST).collect().await.ok();
+    let said = body.and_then(|body| serde_json::from_slice::<Counted>(&body.to_bytes()).ok());
+    let headers = headers::to_caller(head.headers, &model.upstream);
+    Ok(passed_on::with(&headers, counted(said.map_or(estimate, |said| said.input_tokens.max(0)))))
 }

@@ -5,7 +5,8 @@ use super::{
     catalog::Model,
     headers,
     meter::Meter,
-    refusal::{Dialect, Reason, Refusal},
+    passed_on,
+    refusal::{Dialect, Reason},
     request::{self, Head},
     tap::{Kind, Tap},
     upstream::{self, Question, UpstreamBody},
@@ -18,15 +19,12 @@ use crate::{
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Response, header},
     response::IntoResponse,
 };
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited};
+use http_body::Body as _;
 use std::sync::Arc;
-
-/// An error's body is collected, so that it can be cleaned; a longer one is replaced.
-const LONGEST_ERROR: usize = 1 << 20;
 
 pub(super) async fn chat(
     State(proxy): State<Proxy>,
@@ -116,7 +114,7 @@ impl Proxy {
         let slot = self.books.slot().await?;
         let meter = Meter::new(dialect, body.len());
         let now = self.clock.now();
-        let mut call = Call::new(slot, key, &model.name, now, (meter, self.metrics.clone()));
+        let mut call = Call::new(slot, key, model, now, (meter, self.metrics.clone()));
         let question = Question {
             dialect,
             path: dialect.path(),
@@ -125,24 +123,23 @@ impl Proxy {
             body: head.rewrite(body, &model.wire_name, inject),
             stream: head.stream,
         };
-        let asked = upstream::ask(&self.outbound, model, question).await;
-        let begun = match asked {
-            Ok(response) if response.status().is_success() => {
-                self.begin((dialect, model), response, &mut call, inject).await
-            }
-            Ok(response) => Ok(Begun::Error(self.passed_on(dialect, model, response).await)),
-            Err(reason) => Err(reason),
+        let begun = tokio::select! {
+            begun = self.begin((dialect, model), question, &mut call, inject) => begun,
+            // The server stops, and nothing has been said yet.
+            () = self.shutdown.cut.cancelled() => Err(Reason::Stopping),
         };
         match begun {
             Ok(Begun::Answer { head, body, first, kind }) => {
                 let waits = (self.settings.keepalive, self.shutdown.cut.clone());
-                let tap = Tap::new(body, first, call, (kind, dialect), waits);
+                let tap =
+                    Tap::new((body, model.upstream.clone()), first, call, (kind, dialect), waits);
                 Ok(Response::from_parts(head, Body::new(tap)))
             }
             Ok(Begun::Error(response)) => {
                 call.release();
                 Ok(response)
             }
+            Err(Reason::Stopping) => Err(Reason::Stopping),
             Err(reason) => {
                 self.metrics.upstream_failed(&model.upstream.name);
                 call.release();
@@ -151,14 +148,18 @@ impl Proxy {
         }
     }
 
-    /// A good answer, as far as its first bytes tell.
+    /// The question goes out, and the answer begins.
     async fn begin(
         &self,
         (dialect, model): (Dialect, &Model),
-        response: Response<UpstreamBody>,
+        question: Question,
         call: &mut Call,
         inject: bool,
     ) -> Result<Begun, Reason> {
+        let response = upstream::ask(&self.outbound, model, question).await?;
+        if !response.status().is_success() {
+            return Ok(Begun::Error(self.passed_on(dialect, model, response).await));
+        }
         let (mut head, mut body) = response.into_parts();
         let is = |name: HeaderName, what: &str| {
             head.headers.get(name).is_some_and(|v| v.as_bytes().starts_with(what.as_bytes()))
@@ -172,79 +173,36 @@ impl Proxy {
             (true, false) => Kind::Events,
             (true, true) => Kind::EventsWithoutUsage,
         };
-        let patience = (kind != Kind::Opaque).then_some(self.settings.keepalive);
-        let first = begin::first(&mut body, &model.upstream, patience).await?;
-        if let Some(first) = first.as_deref().filter(|_| kind != Kind::Opaque)
-            && let Some(reason) = begin::refused(dialect, &model.upstream, first)
-        {
-            return Err(reason);
-        }
-        head.headers = headers::to_caller(head.headers, &model.upstream);
-        if kind == Kind::Opaque {
-            return Ok(Begun::Answer { head, body, first, kind });
-        }
-        head.headers.remove(header::CONTENT_LENGTH);
-        // nginx would hold frames back.
-        let name = HeaderName::from_static("x-accel-buffering");
-        head.headers.insert(name, HeaderValue::from_static("no"));
-        Ok(Begun::Answer { head, body, first, kind })
-    }
-
-    /// An upstream's own error: passed on in its words, but for the provider's key.
-    async fn passed_on(
-        &self,
-        dialect: Dialect,
-        model: &Model,
-        response: Response<UpstreamBody>,
-    ) -> axum::response::Response {
-        let (head, body) = response.into_parts();
         let upstream = &model.upstream;
-        self.metrics.upstream_failed(&upstream.name);
-        tracing::warn!(upstream = upstream.name, status = %head.status, "an upstream refused a call");
-        let headers = headers::to_caller(head.headers, upstream);
-        let collected = Limited::new(body, LONGEST_ERROR).collect().await;
-        let text = collected.map(|body| upstream.without_secret(&body.to_bytes()));
-        // The provider's 401 is about the provider's key: a client that heard it would throw its own away.
-        // A redirect is never followed.
-        let (status, message) = match head.status {
-            StatusCode::UNAUTHORIZED => (
-                StatusCode::BAD_GATEWAY,
-                Some("The upstream refused Gatekey's own credentials. Tell your admin.".to_owned()),
-            ),
-            status if status.is_client_error() || status.is_server_error() => (status, None),
-            _ => (StatusCode::BAD_GATEWAY, Some("The upstream redirected the call.".to_owned())),
+        let (first, failed) = if kind == Kind::Opaque {
+            let first = begin::first(&mut body, upstream).await?;
+            // Only an answer that is here as a whole can still be judged.
+            let whole = plain && !events && body.is_end_stream();
+            let failed = whole.then(|| begin::failed(dialect, upstream, &first)).flatten();
+            (first, failed)
+        } else {
+            let patience = self.settings.keepalive;
+            let first = begin::first_event(&mut body, upstream, patience).await?;
+            let failed = begin::refused(dialect, upstream, &first);
+            (first, failed)
         };
-        let is_json = text.as_ref().is_ok_and(|text| {
-            serde_json::from_slice::<serde_json::Value>(text)
-                .is_ok_and(|said| said.get("error").is_some())
-        });
-        let mut response = match (message, text) {
-            (None, Ok(text)) if is_json => (status, Body::from(text)).into_response(),
-            (message, _) => {
-                let plain = format!("The upstream {:?} answered {status}.", upstream.name);
-                let reason = Reason::Upstream { status, message: message.unwrap_or(plain) };
-                Refusal { dialect, reason }.into_response()
-            }
-        };
-        let json = HeaderValue::from_static("application/json");
-        for (name, value) in &headers {
-            if ![
-                header::CONTENT_LENGTH,
-                header::CONTENT_TYPE,
-                header::CONTENT_ENCODING,
-                header::LOCATION,
-            ]
-            .contains(name)
-            {
-                response.headers_mut().insert(name, value.clone());
-            }
+        head.headers = headers::to_caller(head.headers, upstream);
+        if let Some(reason) = failed {
+            self.metrics.upstream_failed(&upstream.name);
+            let refusal = dialect.refuse(reason).into_response();
+            return Ok(Begun::Error(passed_on::with(&head.headers, refusal)));
         }
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        if kind != Kind::Opaque {
+            head.headers.remove(header::CONTENT_LENGTH);
+            // nginx would hold frames back.
+            let name = HeaderName::from_static("x-accel-buffering");
+            head.headers.insert(name, HeaderValue::from_static("no"));
+        }
+        Ok(Begun::Answer { head, body, first, kind })
     }
 }
 
 enum Begun {
-    Answer { head: http::response::Parts, body: UpstreamBody, first: Option<Bytes>, kind: Kind },
+    Answer { head: http::response::Parts, body: UpstreamBody, first: Bytes, kind: Kind },
     Error(axum::response::Response),
 }

@@ -20,8 +20,10 @@ pub(super) struct Meter {
     reported: Reported,
     /// Events that carried text: about a token each.
     deltas: i64,
-    /// The protocol's own end was seen.
+    /// The protocol's own end was seen: `[DONE]`, `message_stop`.
     pub(super) done: bool,
+    /// A choice has finished: some servers say no more than that.
+    pub(super) finished: bool,
     /// The upstream said that it failed.
     pub(super) failed: bool,
 }
@@ -58,6 +60,7 @@ impl Meter {
             reported: Reported::default(),
             deltas: 0,
             done: false,
+            finished: false,
             failed: false,
         }
     }
@@ -146,7 +149,7 @@ impl Meter {
         let Some(said) = Said::parse(data) else { return Event::Pass };
         self.reported.merge(said.reported());
         if said.finishes() {
-            self.done = true;
+            self.finished = true;
             self.deltas -= 1;
         }
         self.failed |= said.error.is_some() && said.choices.is_none();

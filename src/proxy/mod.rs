@@ -11,6 +11,7 @@ mod lost;
 mod meter;
 mod metrics;
 mod models;
+mod passed_on;
 mod refusal;
 mod request;
 mod sse;
@@ -18,7 +19,7 @@ mod tap;
 mod upstream;
 mod usage;
 
-pub use lost::lost;
+pub use lost::{lost, wrong_method};
 pub use metrics::Metrics;
 
 use crate::{

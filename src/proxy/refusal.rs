@@ -44,6 +44,8 @@ pub(super) enum Reason {
     /// No such route: what to write instead.
     #[from(skip)]
     Lost(String),
+    #[from(skip)]
+    WrongMethod(String),
 }
 
 pub(super) struct Refusal {
@@ -134,6 +136,9 @@ impl Reason {
             ),
             Self::Upstream { status, message } => (*status, "upstream_error", message.clone()),
             Self::Lost(message) => (StatusCode::NOT_FOUND, "not_found_error", message.clone()),
+            Self::WrongMethod(message) => {
+                (StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", message.clone())
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The body that goes to the caller: the upstream's, as it comes, with a meter at its side.
 use super::{
     call::{Call, End},
+    catalog::Upstream,
     meter::Event,
     refusal::Dialect,
     upstream::UpstreamBody,
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -18,8 +20,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 pub(super) struct Tap {
     /// `None` once it has ended.
     upstream: Option<UpstreamBody>,
-    /// What was read before the answer began.
+    /// What was read before the answer began, and each frame on its way.
     first: Option<Bytes>,
+    /// Whose key must not get into the answer.
+    of: Arc<Upstream>,
     call: Call,
     kind: Kind,
     dialect: Dialect,
@@ -46,15 +50,16 @@ pub(super) struct Broken;
 
 impl Tap {
     pub(super) fn new(
-        upstream: UpstreamBody,
-        first: Option<Bytes>,
+        (upstream, of): (UpstreamBody, Arc<Upstream>),
+        first: Bytes,
         call: Call,
         (kind, dialect): (Kind, Dialect),
         (keepalive, cut): (Duration, CancellationToken),
     ) -> Self {
         Self {
             upstream: Some(upstream),
-            first,
+            first: Some(first).filter(|first| !first.is_empty()),
+            of,
             call,
             kind,
             dialect,
@@ -66,6 +71,7 @@ impl Tap {
 
     /// What the caller gets of these bytes. Empty: nothing.
     fn pass(&mut self, bytes: Bytes) -> Bytes {
+        let bytes = self.of.without_secret(bytes);
         if self.kind != Kind::EventsWithoutUsage {
             self.call.meter.feed(&bytes);
             return bytes;
@@ -92,7 +98,9 @@ impl Tap {
             self.call.end(how);
             return broken.then_some(Err(Broken));
         }
-        if meter.done && !meter.failed {
+        // What finished and then broke off may lack another choice, or its usage.
+        let whole = meter.done || (meter.finished && !broken);
+        if whole && !meter.failed {
             let rest =
                 if self.kind == Kind::EventsWithoutUsage { meter.take_partial() } else { vec![] };
             self.call.end(End::Whole);
@@ -165,14 +173,18 @@ impl Body for Tap {
 impl Tap {
     /// The server stops, or nothing has come for long.
     fn while_silent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if self.kind == Kind::Opaque {
-            return Poll::Pending;
-        }
         if self.cut.as_mut().poll(cx).is_ready() {
             self.upstream = None;
+            if self.kind == Kind::Opaque {
+                self.call.end(End::Failed);
+                return Poll::Ready(Some(Err(Broken)));
+            }
             let words = self.last_words("Gatekey is stopping; the answer is cut here.");
             self.call.end(End::Failed);
             return Poll::Ready(Some(Ok(Frame::data(words))));
+        }
+        if self.kind == Kind::Opaque {
+            return Poll::Pending;
         }
         loop {
             ready!(self.silent.as_mut().poll(cx));

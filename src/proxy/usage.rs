@@ -74,6 +74,7 @@ pub(super) enum ErrorSaid {
         message: Option<String>,
         code: Option<serde_json::Value>,
     },
+    Text(String),
     Other(IgnoredAny),
 }
 

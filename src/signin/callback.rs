@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     idp::{Answer, Fault, Idp, Leg},
-    model::{Identity, State as Secret},
+    model::{Identity, OwnPath, State as Secret},
     store::signins::{SigninOf, TakeSignin},
     web::{self, Browser, ClientAddress, Problem, Session},
 };
@@ -34,14 +34,15 @@ async fn back(
     (address, browser, headers): (ClientAddress, Browser, HeaderMap),
     uri: &Uri,
 ) -> Response {
-    let Some((state, answer)) = parse(uri) else { return over() };
-    let Some(idp) = idp else { return over() };
+    let fresh = own_path(None);
+    let Some((state, answer)) = parse(uri) else { return over(&fresh) };
+    let Some(idp) = idp else { return over(&fresh) };
     let at = signin.clock.now();
     let hash = Secret::presented(&state).hash();
-    let row = match signin.store.read(SigninOf { state: hash, at }).await {
-        Ok(Some(row)) => row,
-        // Used, expired, or never ours: Back, a reload or a bookmark (K08).
-        Ok(None) => return over(),
+    let (row, expires_at) = match signin.store.read(SigninOf { state: hash }).await {
+        Ok(Some(found)) => found,
+        // Used, or never ours: Back, a reload or a bookmark (K08).
+        Ok(None) => return over(&fresh),
         Err(error) => return Problem::unavailable(&error).into_response(),
     };
     let Some(binding) = browser.bound(row.browser).filter(|_| row.idp == idp.name()) else {
@@ -49,10 +50,13 @@ async fn back(
         return elsewhere();
     };
     let return_to = own_path(Some(row.return_to));
+    if at >= expires_at {
+        return over(&return_to);
+    }
     let redirect_uri = format!("{}{}", signin.site.base_url(), idp.callback());
     let state = Secret::presented(&state);
     let Some(leg) = Leg::new(&signin.keyring, row.secret, binding, state, redirect_uri) else {
-        return over();
+        return over(&return_to);
     };
     let take = TakeSignin { state: hash, browser: row.browser, idp: idp.name().to_owned(), at };
     match identify(signin, take, idp, &answer, &leg).await {
@@ -61,7 +65,7 @@ async fn back(
             let arrival = Arrival { identity, idp: idp.name(), return_to, replaces, address };
             complete(signin, arrival).await
         }
-        Ok(None) => over(),
+        Ok(None) => over(&return_to),
         Err(gone) => gone.page(idp.name(), &return_to),
     }
 }
@@ -98,11 +102,11 @@ fn parse(uri: &Uri) -> Option<(String, Answer)> {
     Some((state, answer))
 }
 
-fn over() -> Response {
+fn over(return_to: &OwnPath) -> Response {
     let text =
         "This sign-in was finished already, or took longer than five minutes. Nothing is lost.";
     Problem::new(StatusCode::GONE, "This sign-in is over", text)
-        .with_way("Continue", "/")
+        .with_way("Continue", return_to.as_str())
         .into_response()
 }
 

@@ -1,5 +1,8 @@
 //! A proven identity becomes a session, if policy lets it in.
-use super::Signin;
+use super::{
+    Signin,
+    sso::{sso_path, with_the_way_back},
+};
 use crate::{
     model::{Hash, Identity, OwnPath, Role, SessionId, UserId},
     store::{
@@ -32,7 +35,7 @@ pub(super) async fn complete(signin: &Signin, arrival: Arrival<'_>) -> Response 
     };
     let role = match admit(signin, &arrival.identity) {
         Ok(role) => role,
-        Err(why) => return refused(signin, &act, arrival.idp, &why).await,
+        Err(why) => return refused(signin, &act, &arrival, &why).await,
     };
     let session = SessionId::new(signin.entropy.draw());
     let operation = SignIn {
@@ -70,17 +73,23 @@ fn admit(signin: &Signin, identity: &Identity) -> Result<Option<Role>, String> {
         let is_admin = policy.admin_subject.as_deref() == Some(identity.subject.as_str());
         return Ok(if is_admin { Some(Role::ProxyAdmin) } else { identity.role });
     }
-    policy.admit(identity).map(Some).map_err(|refused| refused.to_string())
+    if identity.groups.is_none() && policy.looks_at_groups() {
+        tracing::warn!(
+            issuer = identity.issuer,
+            "a provider says nothing of groups: roles stay as they are"
+        );
+    }
+    policy.admit(identity).map_err(|refused| refused.to_string())
 }
 
-async fn refused(signin: &Signin, act: &Act, idp: &str, why: &str) -> Response {
-    tracing::warn!(idp, why, "a sign-in was refused");
-    let entry = act.entry("signin.refused", idp).saying(why);
+async fn refused(signin: &Signin, act: &Act, arrival: &Arrival<'_>, why: &str) -> Response {
+    tracing::warn!(idp = arrival.idp, why, "a sign-in was refused");
+    let entry = act.entry("signin.refused", arrival.idp).saying(why);
     if let Err(error) = signin.store.write(Note(entry)).await {
         return Problem::unavailable(&error).into_response();
     }
-    let way = "/sso/login?switch=true";
-    Problem::new(StatusCode::FORBIDDEN, "You may not sign in here", why)
-        .with_way("Use another account", way)
-        .into_response()
+    let other = format!("{}&switch=true", sso_path(arrival.idp, &arrival.return_to));
+    let page = Problem::new(StatusCode::FORBIDDEN, "You may not sign in here", why)
+        .with_way("Use another account", other);
+    with_the_way_back(page, &arrival.return_to).into_response()
 }

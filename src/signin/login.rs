@@ -2,18 +2,20 @@
 use super::{
     Signin,
     complete::{Arrival, complete},
-    sso::{own_path, sso_path},
+    sso::{login_path, own_path, sso_path, with_the_way_back},
 };
 use crate::{
-    model::OwnPath,
-    store,
-    web::{self, ClientAddress, Page, Problem, Session, Site},
+    model::{Hash, OwnPath},
+    store::{
+        self,
+        audit::{Act, Note},
+    },
+    web::{self, ClientAddress, Page, PageForm, Problem, Session, Site},
 };
 use askama::Template;
 use axum::{
-    Form,
-    extract::{State, rejection::FormRejection},
-    http::{HeaderMap, StatusCode, Uri, header},
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -46,13 +48,24 @@ pub(super) struct Fields {
 pub(super) async fn get(State(signin): State<Signin>, uri: Uri) -> Response {
     let wanted: Wanted = web::query(&uri).unwrap_or_default();
     let return_to = own_path(wanted.return_to);
-    page(&signin, &return_to, None, wanted.switch.is_some()).await
+    // Asked for by its own name the form is there, whoever has an account.
+    let asked = uri.path() == "/fallback/login";
+    let show = Show { wrong: None, switch: wanted.switch.is_some(), form: asked };
+    page(&signin, &return_to, &show).await
 }
 
-/// `wrong`: the name that was tried.
-async fn page(signin: &Signin, return_to: &OwnPath, wrong: Option<&str>, switch: bool) -> Response {
+/// How the page is shown.
+struct Show<'a> {
+    /// The name that was tried.
+    wrong: Option<&'a str>,
+    switch: bool,
+    form: bool,
+}
+
+async fn page(signin: &Signin, return_to: &OwnPath, show: &Show<'_>) -> Response {
+    let Show { wrong, switch, form } = *show;
     let form = match signin.local.is_used().await {
-        Ok(used) => used,
+        Ok(used) => used || form,
         Err(error) => return Problem::unavailable(&error).into_response(),
     };
     let suffix = if switch { "&switch=true" } else { "" };
@@ -79,19 +92,13 @@ pub(super) async fn post(
     State(signin): State<Signin>,
     address: ClientAddress,
     headers: HeaderMap,
-    form: Result<Form<Fields>, FormRejection>,
+    PageForm(fields): PageForm<Fields>,
 ) -> Response {
-    let Ok(Form(fields)) = form else {
-        let text = "The form came incomplete. Fill it in again.";
-        return Problem::new(StatusCode::BAD_REQUEST, "Not signed in", text)
-            .with_way("Back to the form", "/login")
-            .into_response();
-    };
     let return_to = own_path(fields.return_to.clone());
     if !web::is_from_us(&headers) {
         let text = "Another site sent this, so nothing was done.";
         return Problem::new(StatusCode::FORBIDDEN, "Not signed in", text)
-            .with_way("Sign in here", "/login")
+            .with_way("Sign in here", login_path(&return_to, false))
             .into_response();
     }
     match attempt(&signin, &fields, address).await {
@@ -100,8 +107,11 @@ pub(super) async fn post(
             complete(&signin, Arrival { identity, idp: "local", return_to, replaces, address })
                 .await
         }
-        Ok(None) => page(&signin, &return_to, Some(&fields.username), false).await,
-        Err(Refused::TooOften(seconds)) => too_often(seconds),
+        Ok(None) => {
+            let show = Show { wrong: Some(&fields.username), switch: false, form: true };
+            page(&signin, &return_to, &show).await
+        }
+        Err(Refused::TooOften(seconds)) => too_often(seconds, &return_to),
         Err(Refused::Store(error)) => Problem::unavailable(&error).into_response(),
     }
 }
@@ -132,15 +142,22 @@ async fn attempt(
         tracing::warn!(%address, "a wrong password or an unknown name");
         let _ = throttles.account.count(account.clone());
         let _ = throttles.address.count(address);
+        let act = Act {
+            id: Hash(signin.entropy.draw()),
+            at: signin.clock.now(),
+            actor: "nobody".into(),
+            address: Some(address.to_string()),
+        };
+        let entry = act.entry("signin.failed", "local").saying("wrong password or unknown name");
+        signin.store.write(Note(entry)).await.map_err(Refused::Store)?;
     }
     Ok(found)
 }
 
-fn too_often(seconds: i64) -> Response {
+fn too_often(seconds: i64, return_to: &OwnPath) -> Response {
     let text = "Too many wrong passwords. Wait a few minutes, then try again.";
-    let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Wait a little", text)
-        .with_way("Back to the form", "/login")
-        .into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    response
+    let page = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Wait a little", text)
+        .with_way("Back to the form", login_path(return_to, false))
+        .retry_after(seconds);
+    with_the_way_back(page, return_to).into_response()
 }

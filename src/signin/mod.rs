@@ -90,6 +90,7 @@ pub fn routes(cors: LinkCors) -> Router<Signin> {
         .route("/logout", get(logout::get).post(logout::post))
         .route("/setup/{token}", get(setup::get).post(setup::post))
         .route("/ui", get(to_account))
+        .route("/ui/", get(to_account))
         .route("/ui/{*rest}", get(to_account))
 }
 

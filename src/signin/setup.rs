@@ -5,12 +5,11 @@ use crate::{
     idp::hash_password,
     model::{Handle, Hash, Role, Timestamp, UserId},
     store::{self, Store, accounts::AddAccount, audit::Act, users::AnyUser},
-    web::{self, Page, Problem, Site},
+    web::{self, Page, PageForm, Problem, Site},
     world::{Clock, Entropy},
 };
 use askama::Template;
 use axum::{
-    Form,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
@@ -79,7 +78,7 @@ pub(super) async fn post(
     State(signin): State<Signin>,
     Path(token): Path<String>,
     headers: HeaderMap,
-    Form(fields): Form<Fields>,
+    PageForm(fields): PageForm<Fields>,
 ) -> Response {
     match is_open(&signin, &token).await {
         Ok(true) if web::is_from_us(&headers) => {}

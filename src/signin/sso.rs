@@ -22,7 +22,6 @@ struct Wanted {
     idp: Option<String>,
     /// "Not you?": the provider must ask which account.
     switch: Option<String>,
-    oauth_flow: Option<String>,
 }
 
 pub(super) async fn get(
@@ -34,10 +33,8 @@ pub(super) async fn get(
     // A parameter that stands there twice says nothing; the link judges its own ones itself.
     let wanted: Wanted = web::query(&uri).unwrap_or_default();
     let pairs = web::pairs(&uri);
-    if pairs.iter().any(|(name, value)| name == "oauth_flow" && value == "true")
-        || wanted.oauth_flow.is_some()
-    {
-        return to_link(&signin, &pairs);
+    if pairs.iter().any(|(name, value)| name == "oauth_flow" && value == "true") {
+        return to_link(&signin, &pairs, wanted.idp.as_deref());
     }
     let return_to = own_path(wanted.return_to);
     let choose = wanted.switch.is_some() || Session::was_ended(&signin.site, &headers);
@@ -56,9 +53,16 @@ pub(super) async fn get(
 }
 
 /// The link's public step (contract): judged here too, and on to where its dialect lives.
-fn to_link(signin: &Signin, pairs: &[(String, String)]) -> Response {
+fn to_link(signin: &Signin, pairs: &[(String, String)], idp: Option<&str>) -> Response {
     match Link::parse(pairs, false, &signin.rules) {
-        Ok(link) => web::see_other(&format!("/connect/link?{}", link.query())),
+        Ok(link) => {
+            let query = link.query();
+            let mut query = form_urlencoded::Serializer::new(query);
+            if let Some(idp) = idp.filter(|name| signin.idps.named(name).is_some()) {
+                query.append_pair("idp", idp);
+            }
+            web::see_other(&format!("/connect/link?{}", query.finish()))
+        }
         Err(LinkError::InvalidRequest(why)) => {
             web::oauth_error(StatusCode::BAD_REQUEST, "invalid_request", &why)
         }
@@ -94,6 +98,15 @@ pub(super) fn sso_path(idp: &str, return_to: &OwnPath) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("idp", idp).append_pair("return_to", return_to.as_str());
     format!("/sso/login?{}", query.finish())
+}
+
+/// An app may be waiting: it hears that the person gave up only by the person's own click.
+pub(super) fn with_the_way_back(page: Problem, return_to: &OwnPath) -> Problem {
+    let path = return_to.as_str().split('?').next().unwrap_or_default();
+    match path.strip_prefix("/connect/").filter(|handle| !handle.contains('/')) {
+        Some(handle) => page.with_way("Back to the app", format!("/connect/{handle}/leave")),
+        None => page,
+    }
 }
 
 /// Why a browser did not get to its provider or back.

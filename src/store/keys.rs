@@ -121,6 +121,7 @@ impl Operation for KeysByAlias {
 pub struct ListKeys {
     pub user: Option<UserId>,
     pub app: Option<String>,
+    pub alias: Option<String>,
     /// Only those that are not expired then.
     pub live_at: Option<Timestamp>,
     pub limit: i64,
@@ -138,9 +139,10 @@ impl Operation for ListKeys {
                     "WHERE (CAST($1 AS TEXT) IS NULL OR user_id = $1)
                      AND (CAST($2 AS TEXT) IS NULL OR app = $2)
                      AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
-                     ORDER BY keys.created_at, keys.id LIMIT $4 OFFSET $5"
+                     AND (CAST($4 AS TEXT) IS NULL OR alias = $4)
+                     ORDER BY keys.created_at, keys.id LIMIT $5 OFFSET $6"
                 ),
-                (&self.user, &self.app, self.live_at, self.limit, self.offset),
+                (&self.user, &self.app, self.live_at, &self.alias, self.limit, self.offset),
             )
             .await?;
         let (total,) = tx
@@ -148,8 +150,9 @@ impl Operation for ListKeys {
                 "SELECT COUNT(*) FROM keys
                  WHERE (CAST($1 AS TEXT) IS NULL OR user_id = $1)
                  AND (CAST($2 AS TEXT) IS NULL OR app = $2)
-                 AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)",
-                (&self.user, &self.app, self.live_at),
+                 AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
+                 AND (CAST($4 AS TEXT) IS NULL OR alias = $4)",
+                (&self.user, &self.app, self.live_at, &self.alias),
             )
             .await?;
         Ok((page, total))

@@ -32,19 +32,18 @@ impl Operation for SaveSignin {
     }
 }
 
-/// What a state stands for, used up or not yet: looking changes nothing.
+/// What a state stands for, expired or not, and until when: looking changes nothing.
 pub struct SigninOf {
     pub state: Hash,
-    pub at: Timestamp,
 }
 
 impl Operation for SigninOf {
-    type Output = Option<Signin>;
+    type Output = Option<(Signin, Timestamp)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
         tx.optional(
-            "SELECT browser, idp, return_to, secret FROM signins WHERE hash = $1 AND expires_at > $2",
-            (self.state, self.at),
+            "SELECT browser, idp, return_to, secret, expires_at FROM signins WHERE hash = $1",
+            (self.state,),
         )
         .await
     }
@@ -70,6 +69,12 @@ impl Operation for TakeSignin {
             )
             .await?;
         Ok(taken.is_some())
+    }
+}
+
+impl FromRow for (Signin, Timestamp) {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok((Signin::from_row(row)?, row.take()?))
     }
 }
 

@@ -12,6 +12,8 @@ impl Sweep {
     pub const KEY_KEPT: i64 = 7 * 86_400;
     /// The use of an ended key is noticed for so long.
     pub const TOMBSTONE_KEPT: i64 = 90 * 86_400;
+    /// Who comes back too late from a provider is still led on.
+    pub const SIGNIN_KEPT: i64 = 3600;
     /// Far more than any other process needs to catch up.
     pub const CHANGE_KEPT: i64 = 86_400;
 }
@@ -31,7 +33,7 @@ impl Operation for Sweep {
             tx.all(
                 "DELETE FROM signins WHERE hash IN
                      (SELECT hash FROM signins WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at,),
+                (self.at.plus(-Self::SIGNIN_KEPT),),
             )
             .await?,
             tx.all(

@@ -17,7 +17,7 @@ pub use address::{ClientAddress, Peer};
 pub use browser::Browser;
 pub use cors::LinkCors;
 pub use page::{Page, Problem};
-pub use query::{BadQuery, pairs, query};
+pub use query::{BadQuery, PageForm, pairs, query};
 pub use request_id::{RequestId, X_REQUEST_ID};
 pub use send::{Copy, no_store, oauth_error, see_other, send};
 pub use session::{NoSession, Session};

@@ -1,4 +1,5 @@
 //! A page and its headers; and the page that says what went wrong.
+use super::RequestId;
 use crate::{model::OwnPath, store};
 use askama::Template;
 use axum::{
@@ -56,11 +57,22 @@ pub struct Problem {
     /// Lead on, by links; the first is the one most people want.
     ways: Vec<(&'static str, String)>,
     retry_after: Option<i64>,
+    /// For the admin who looks into the log; shown where something of ours is wrong.
+    id: Option<RequestId>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into(), again: None, ways: Vec::new(), retry_after: None }
+        let id = RequestId::current().filter(|_| status.is_server_error());
+        Self {
+            status,
+            title,
+            text: text.into(),
+            again: None,
+            ways: Vec::new(),
+            retry_after: None,
+            id,
+        }
     }
 
     /// The database does not answer. Logged here, where it is said.

@@ -4,6 +4,7 @@ use axum::{
     http::{HeaderName, HeaderValue, request::Parts},
 };
 use std::{convert::Infallible, sync::Arc};
+use tracing::Instrument as _;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-gatekey-request-id");
 
@@ -25,6 +26,24 @@ impl RequestId {
     #[must_use]
     pub fn header(&self) -> HeaderValue {
         HeaderValue::from_str(&self.0).expect("base64 is a header value")
+    }
+}
+
+tokio::task_local! {
+    static CURRENT: RequestId;
+}
+
+impl RequestId {
+    /// Runs a request under its name, which its log lines and its pages then carry.
+    pub async fn around<F: Future>(self, request: F) -> F::Output {
+        let span = tracing::info_span!("request", id = self.as_str());
+        CURRENT.scope(self, request.instrument(span)).await
+    }
+
+    /// The name of the request that is being answered.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
     }
 }
 

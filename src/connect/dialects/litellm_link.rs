@@ -113,12 +113,17 @@ async fn begin(journey: &Journey, parts: &mut Parts) -> Result<Response, Error> 
     if !journey.settings.serves(LINK.0) {
         return Err(Refusal::NotServed("connect.dialects").into());
     }
-    let link = Link::parse(&web::pairs(&parts.uri), false, &journey.settings.redirects)?;
+    let pairs = web::pairs(&parts.uri);
+    let link = Link::parse(&pairs, false, &journey.settings.redirects)?;
+    // Which provider the link picked, for the page that sends the browser there.
+    let idp = pairs.iter().find(|(name, _)| name == "idp").map(|(_, idp)| idp.as_str());
+    let picked = idp.map(|idp| form_urlencoded::byte_serialize(idp.as_bytes()).collect::<String>());
+    let picked = picked.map_or(String::new(), |idp| format!("?idp={idp}"));
     let Ok(browser) = Browser::from_request_parts(parts, journey).await;
     let Ok(address) = ClientAddress::from_request_parts(parts, journey).await;
     let request = ask(journey, link, None);
     let handle = journey.begin(LINK, &browser, address, request).await?;
-    Ok(browser.remember(web::see_other(&format!("/connect/{}", handle.expose()))))
+    Ok(browser.remember(web::see_other(&format!("/connect/{}{picked}", handle.expose()))))
 }
 
 async fn answer_form(State(journey): State<Journey>, answer: Answer) -> Result<Response, Refusal> {

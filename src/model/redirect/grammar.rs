@@ -32,13 +32,18 @@ pub enum InvalidRedirectUri {
     )]
     NotAName,
     #[error(
+        "redirect_uri must not have code, error, access_token, token_type or expires_in in its \
+         query: the answer has them"
+    )]
+    AnswersItself,
+    #[error(
         "redirect_uri with an editor's scheme must name a host and a path, as in vscode://publisher.extension/path"
     )]
     NoPlace,
 }
 use InvalidRedirectUri::{
-    Ambiguous, Empty, Fragment, Malformed, NeverServed, NoPlace, NotAName, NotLoopback, TooLong,
-    UnknownScheme,
+    Ambiguous, AnswersItself, Empty, Fragment, Malformed, NeverServed, NoPlace, NotAName,
+    NotLoopback, TooLong, UnknownScheme,
 };
 
 pub(super) struct Parts<'a> {
@@ -79,6 +84,9 @@ pub(super) fn parse(text: &str) -> Result<Parts<'_>, InvalidRedirectUri> {
     let (path, query) = tail.split_at(tail.find('?').unwrap_or(tail.len()));
     if is_ambiguous(authority, path) {
         return Err(Ambiguous);
+    }
+    if answers_itself(query) {
+        return Err(AnswersItself);
     }
     let host = place(scheme, authority, path)?;
     Ok(Parts { scheme, authority, host, path, query })
@@ -140,6 +148,14 @@ fn is_ambiguous(authority: &str, path: &str) -> bool {
     authority.contains(['@', '%'])
         || encoded.iter().any(|bad| lower.contains(bad))
         || path.split('/').any(|segment| segment == "." || segment == "..")
+}
+
+/// A parameter of the answer that stands there already would be read in its place (row A18).
+fn answers_itself(query: &str) -> bool {
+    const OURS: [&str; 6] =
+        ["code", "error", "error_description", "access_token", "token_type", "expires_in"];
+    form_urlencoded::parse(query.trim_start_matches('?').as_bytes())
+        .any(|(name, _)| OURS.contains(&name.as_ref()))
 }
 
 /// A port is 1–65535 without leading zeros.

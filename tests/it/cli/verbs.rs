@@ -16,8 +16,10 @@ async fn people_and_keys_are_made_listed_and_ended_by_verbs() {
     );
     let users: Value = serde_json::from_str(&cli.run(&["user", "list", "--json"]).good()).unwrap();
     assert_eq!(users.as_array().unwrap().len(), 2);
-    assert_eq!(users[0]["email"], "ada@acme.example");
-    assert_eq!(users[1]["role"], "proxy_admin");
+    let user =
+        |email: &str| users.as_array().unwrap().iter().find(|user| user["email"] == email).unwrap();
+    assert_eq!(user("ada@acme.example")["role"], "internal_user");
+    assert_eq!(user("root@acme.example")["role"], "proxy_admin");
 
     let create = |more: &[&str]| {
         let mut arguments = vec!["key", "create", "--user", "ada@acme.example"];
@@ -51,6 +53,12 @@ async fn people_and_keys_are_made_listed_and_ended_by_verbs() {
     create(&[]);
     assert_eq!(cli.run(&["key", "revoke", "--before", "2000-01-01"]).code, Some(1));
     assert_eq!(cli.run(&["key", "revoke", "--before", "2999-01-01T00:00:00Z"]).good(), "1 revoked");
+}
+
+#[tokio::test]
+async fn wrong_usage_is_exit_two_and_what_cannot_be_done_exit_one() {
+    let cli = Cli::new("cli_usage").await;
+    cli.fed(&["user", "add", "ada@acme.example"], "a good password\n").good();
     for (arguments, code) in [
         (&["key", "revoke"][..], 2),
         (&["key", "revoke", "--before", "yesterday"], 2),

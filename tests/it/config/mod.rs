@@ -37,7 +37,7 @@ fn an_existing_litellm_environment_just_works() {
             ("ALLOWED_EMAIL_DOMAINS", "acme.example, ACME.test"),
             ("PROXY_ADMIN_ID", "ada"),
             ("OAUTH_ALLOWED_ORIGINS", "https://a.example,https://b.example"),
-            ("OAUTH_ALLOWED_REDIRECT_SCHEMES", "myapp"),
+            ("OAUTH_ALLOWED_REDIRECT_SCHEMES", "MyApp,javascript"),
             ("UI_USERNAME", "root"),
             ("UI_PASSWORD", "pw"),
             ("AUTO_REDIRECT_UI_LOGIN_TO_SSO", "false"),
@@ -55,7 +55,7 @@ fn an_existing_litellm_environment_just_works() {
     assert_eq!(config.signin.policy.email_domains, ["acme.example", "acme.test"]);
     assert_eq!(config.signin.policy.admin_subject.as_deref(), Some("ada"));
     assert_eq!(config.connect.allowed_origins.len(), 2);
-    assert_eq!(config.connect.redirects.extra_schemes, ["myapp"]);
+    assert_eq!(config.connect.redirects.extra_schemes, ["myapp"], "a never-scheme is dropped");
     assert_eq!(config.signin.admin.unwrap().0, "root");
     assert!(!config.signin.auto_redirect);
     let warnings = config.warnings.join("\n");
@@ -127,6 +127,13 @@ fn what_would_be_unsafe_is_refused_with_a_cure() {
         ("[[upstream]]\nname = \"x\"\nkind = \"openai\"", &[], "upstream.base_url is missing"),
         ("[server]\nlisten = ", &[], "gatekey"),
         ("server = 1", &[], "must be a table"),
+        ("", &[("LITELLM_MASTER_KEY", "sk-1234")], "LITELLM_MASTER_KEY: server.master_key is one"),
+        ("[server]\nsecret_previous = [\"short\"]", &[], "secret_previous has one"),
+        (
+            "[server]\nsecret = \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"\ndatabase = \"postgres://db/x?sslmode=odd\"",
+            &[],
+            "is no Postgres URL",
+        ),
         ("", &[("GENERIC_CLIENT_ID", "x")], "GENERIC_TOKEN_ENDPOINT is needed"),
         ("", &[("GATEKEY_SERVER_DRAIN", "soon")], "GATEKEY_SERVER_DRAIN: server.drain"),
     ] {
@@ -151,6 +158,7 @@ fn the_example_is_good_and_names_every_setting() {
         ("ANTHROPIC_API_KEY", "x"),
     ];
     let config = load(&text, &environment).unwrap_or_else(|said| panic!("{said}"));
+    assert_eq!(config.warnings, Vec::<String>::new(), "nothing is ignored");
     assert!(!config.models.is_empty() && !config.idps.is_empty());
     load(&uncommented(&text), &environment).unwrap_or_else(|said| panic!("{said}"));
     for setting in SETTINGS {

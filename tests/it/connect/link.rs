@@ -141,7 +141,17 @@ async fn what_the_link_refuses_it_refuses_as_json_and_never_by_redirect() {
     }
     let seen = browser.get("/sso/key/generate").await;
     assert_eq!(seen.location.as_deref(), Some("/login"));
-    assert_eq!(browser.get("/ui/old/page").await.location.as_deref(), Some("/"));
+    for path in ["/ui", "/ui/", "/ui/old/page"] {
+        assert_eq!(browser.get(path).await.location.as_deref(), Some("/"), "{path}");
+    }
+    let seen = browser.get("/sso/login?oauth_flow=false").await;
+    assert!(seen.location.unwrap().starts_with(&gate.idp.url), "only true begins the flow");
+    for own in ["access_token=x", "x=y&code=z", "state=x"] {
+        let to = form_urlencoded::byte_serialize(format!("http://localhost/?{own}").as_bytes())
+            .collect::<String>();
+        let seen = browser.get(&format!("{LINK}&redirect_uri={to}&state=s")).await;
+        assert_eq!(seen.status, 400, "a18: {own}");
+    }
 }
 
 #[tokio::test]

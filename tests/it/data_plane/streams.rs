@@ -82,6 +82,9 @@ async fn a_stream_is_whole_however_it_is_cut_into_pieces() {
 async fn k34_an_upstream_that_breaks_off_is_an_error_and_never_a_tidy_end() {
     let gate = Gate::new("streams_cut").await;
     let key = gate.key_of("ada").await;
+    // After the fifth event of chat a choice has finished, and the stream has not.
+    let (_, text) = stream(&gate, &key, (CHAT, "gpt-4o"), "cut 5", json!({})).await;
+    assert!(text.contains("\"stop\"") && text.trim_end().ends_with("\"code\":\"502\"}}"), "{text}");
     for wish in ["cut 1", "cut 3", "stop 2", "stop 4"] {
         let (status, text) = stream(&gate, &key, (CHAT, "gpt-4o"), wish, json!({})).await;
         assert_eq!(status, 200);
@@ -96,7 +99,7 @@ async fn k34_an_upstream_that_breaks_off_is_an_error_and_never_a_tidy_end() {
         assert!(last.starts_with("event: error\ndata: {\"type\":\"error\""), "{wish}: {text}");
         assert!(!text.contains("message_stop"), "{wish}: {text}");
     }
-    assert_eq!(gate.usage(&key).await["calls"], 8, "what was produced is booked");
+    assert_eq!(gate.usage(&key).await["calls"], 9, "what was produced is booked");
 }
 
 #[tokio::test]
@@ -107,6 +110,11 @@ async fn k35_an_answer_that_is_none_gets_a_status_of_its_own_and_no_row() {
         (CHAT, "gpt-4o", "empty", 502),
         (CHAT, "gpt-4o", "cut 0", 502),
         (CHAT, "gpt-4o", "error", 429),
+        (CHAT, "gpt-4o", "split error", 429),
+        (CHAT, "gpt-4o", "comment error", 429),
+        (CHAT, "gpt-4o", "text error", 502),
+        (CHAT, "gpt-4o", "json error", 429),
+        ("/v1/messages", "claude-x", "ping error", 529),
         ("/v1/messages", "claude-x", "empty", 502),
         ("/v1/messages", "claude-x", "overloaded", 529),
     ] {

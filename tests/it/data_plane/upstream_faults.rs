@@ -34,7 +34,19 @@ async fn k36_k42_an_upstreams_error_arrives_without_the_providers_key() {
         "{}",
         seen.body
     );
+    let seen = ask("/v1/chat/completions", "gpt-4o", "detail", false).await;
+    assert_eq!(
+        (seen.status, &seen.json()["error"]["message"]),
+        (422, &json!("max_tokens is too large"))
+    );
+    let seen = ask("/v1/messages", "claude-x", "gzip detail", false).await;
+    assert_eq!((seen.status, &seen.json()["error"]["message"]), (400, &json!("packed words")));
     assert_eq!(gate.usage(&key).await["calls"], 0);
+    for wish in ["leak", "leak json"] {
+        let seen = ask("/v1/chat/completions", "gpt-4o", wish, wish == "leak").await;
+        assert_eq!(seen.status, 200, "{seen:?}");
+        assert!(!seen.body.contains("sk-provider") && seen.body.contains("*****"), "{}", seen.body);
+    }
 }
 
 #[tokio::test]
@@ -67,6 +79,11 @@ async fn k43_stopping_refuses_new_calls_lets_streams_end_and_cuts_the_rest_in_wo
         response
     };
     let (long, store) = (endless("endless").await, gate.store.clone());
+    let (waiting, url) = (gate.client.clone(), format!("{}/v1/chat/completions", gate.url));
+    let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "hang"}]});
+    let waiting = waiting.post(url).bearer_auth(&key).json(&body);
+    let waiting = tokio::spawn(async move { waiting.send().await.unwrap().status() });
+    crate::support::soon("both are there", async || gate.upstream.calls() == 2).await;
     assert_eq!(gate.get("/health/readiness", "").await.status, 200);
     gate.shutdown.closing.cancel();
     let ready = gate.get("/health/readiness", "").await;
@@ -80,9 +97,10 @@ async fn k43_stopping_refuses_new_calls_lets_streams_end_and_cuts_the_rest_in_wo
         "{}",
         &text[text.len() - 200..]
     );
+    assert_eq!(waiting.await.unwrap(), 503, "who still waits for a first word is told");
     gate.stopped().await;
     let rows = store.read(Calls).await.unwrap();
-    assert_eq!(rows, 1, "it is booked");
+    assert_eq!(rows, 2, "both are booked");
 }
 
 struct Calls;

@@ -51,7 +51,10 @@ async fn k24_what_is_given_reads_back_and_what_is_not_known_is_named() {
             assert!(message.contains(field) && message.contains(says), "{message}");
         }
     }
-    for body in ["{\"duration\": NaN}", "[1]", "{", "\"x\""] {
+    assert_eq!(gate.manage("/key/generate", MASTER_KEY, json!({"foo": null})).await.status, 400);
+    for body in
+        ["{\"models\":[\"a\"],\"models\":[\"b\"]}", "{\"duration\": NaN}", "[1]", "{", "\"x\""]
+    {
         let request =
             gate.client.post(format!("{}/key/generate", gate.url)).bearer_auth(MASTER_KEY);
         assert_eq!(request.body(body).send().await.unwrap().status(), 400, "{body}");
@@ -102,7 +105,20 @@ async fn keys_are_listed_in_pages_of_a_bounded_size() {
     assert_eq!(first["keys"][0]["key_alias"], "key 0");
     assert!(first["keys"][0]["id"].as_str().unwrap().starts_with("key_"));
     assert_eq!(page("?page=3&size=10").await.json()["keys"].as_array().unwrap().len(), 5);
-    for query in ["?size=0", "?size=101", "?page=0", "?page=x", "?size=-1", "?page=99999999999"] {
+    let named = page("?key_alias=key%203").await.json();
+    assert_eq!(
+        (&named["total_count"], &named["keys"][0]["key_alias"]),
+        (&json!(1), &json!("key 3"))
+    );
+    for query in [
+        "?colour=red",
+        "?size=0",
+        "?size=101",
+        "?page=0",
+        "?page=x",
+        "?size=-1",
+        "?page=99999999999",
+    ] {
         assert_eq!(page(query).await.status, 400, "{query}");
     }
     assert_eq!(page("?user_id=nobody").await.json()["total_count"], 0);
@@ -152,5 +168,5 @@ async fn o8_without_the_right_key_nothing_is_managed() {
     }
     assert_eq!(gate.get("/key/info?key=key_x", MASTER_KEY).await.status, 404);
     assert_eq!(gate.get("/key/info", MASTER_KEY).await.status, 400);
-    assert_eq!(gate.get("/key/generate", MASTER_KEY).await.status, 404);
+    assert_eq!(gate.get("/key/generate", MASTER_KEY).await.status, 405);
 }

@@ -126,3 +126,15 @@ async fn o11_the_first_account_is_made_by_one_link_once_within_an_hour() {
     late.turn(3600);
     assert_eq!(late.browser().get(&late.setup_path.clone().unwrap()).await.status, 404);
 }
+
+#[tokio::test]
+async fn the_fallback_page_always_has_a_form_and_failures_are_in_the_audit() {
+    let gate = Gate::new("accounts_fallback").await;
+    assert!(gate.browser().get("/fallback/login").await.body.contains("name=\"password\""));
+    assert!(!gate.browser().get("/login").await.body.contains("name=\"password\""));
+    gate.browser().login("nobody", "wrong", "/").await;
+    assert!(gate.audit().await.iter().any(|(action, _)| action == "signin.failed"));
+    let text = gate.client.post(format!("{}/login", gate.url)).body("x").send().await.unwrap();
+    assert_eq!(text.status(), 400);
+    assert!(text.headers().contains_key("content-security-policy"), "a17: a page too");
+}

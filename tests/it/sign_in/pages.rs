@@ -202,3 +202,45 @@ async fn several_providers_or_none_get_a_page_with_a_button_each() {
     let away = browser.get("/sso/login?idp=company").await.location.unwrap();
     assert!(away.starts_with(&gate.idp.url));
 }
+
+#[tokio::test]
+async fn the_link_may_pick_a_provider() {
+    let more = "[[idp]]\nname = \"second\"\nissuer = \"https://second.example\"\nclient_id = \"x\"";
+    let gate = Gate::with("pages_pick", more).await;
+    let seen = gate.browser().walk("/sso/login?oauth_flow=true&idp=company").await;
+    assert!(seen.json()["access_token"].as_str().unwrap().starts_with("sk-"), "{seen:?}");
+    let seen = gate.browser().walk("/sso/login?oauth_flow=true").await;
+    assert!(seen.body.contains("Continue with"), "otherwise the person picks");
+}
+
+#[tokio::test]
+async fn k08_whoever_is_refused_or_late_is_led_back_to_what_they_came_for() {
+    let settings = "signin.allowed_email_domains = [\"acme.example\"]";
+    let gate = Gate::with("pages_led", settings).await;
+    gate.idp.claims(serde_json::json!({"sub": "x", "email": "x@other.example"}));
+    let browser = gate.browser();
+    let to = "&redirect_uri=https%3A%2F%2Fa.example%2Fcb";
+    let seen = browser.walk(&format!("{LINK}{to}")).await;
+    assert_eq!(seen.status, 403);
+    let again = seen.body.split("href=\"").find(|part| part.contains("switch=true")).unwrap();
+    let again = again.split('"').next().unwrap().replace("&#38;", "&");
+    assert!(
+        again.contains("return_to=%2Fconnect%2F") && seen.body.contains("/leave\""),
+        "{}",
+        seen.body
+    );
+    gate.idp.person("ada");
+    let seen = browser.walk(&again).await;
+    assert!(seen.body.contains("wants a key"), "the second account lands on consent: {seen:?}");
+
+    let late = gate.browser();
+    let seen = late.get(&format!("{LINK}{to}")).await;
+    let mut path = seen.location.unwrap();
+    while !path.starts_with(&gate.idp.url) {
+        path = late.get(&path).await.location.unwrap();
+    }
+    let back = late.get(&path).await.location.unwrap();
+    gate.turn(301);
+    let seen = late.get(&back).await;
+    assert!(seen.status == 410 && seen.body.contains("href=\"/connect/"), "{seen:?}");
+}

@@ -158,15 +158,38 @@ async fn odd(wish: &str) -> Option<Response> {
             );
             ([(header::CONTENT_TYPE, "text/event-stream")], event).into_response()
         }
-        "quota" => {
-            let headers = [
-                ("retry-after", "7"),
-                ("request-id", "req_9"),
-                ("anthropic-ratelimit-tokens-remaining", "0"),
-                ("set-cookie", "x=y"),
-            ];
-            (StatusCode::TOO_MANY_REQUESTS, headers, Json(error)).into_response()
+        "ping error" => pieces(&[
+            "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n",
+        ]),
+        "split error" => {
+            pieces(&["data: {\"error\": {\"message\": \"no", " such thing\", \"code\": 429}}\n\n"])
         }
+        "comment error" => pieces(&[
+            ": busy\n\n",
+            "data: {\"error\": {\"message\": \"x\", \"code\": \"429\"}}\n\n",
+        ]),
+        "text error" => pieces(&["data: {\"error\": \"boom\"}\n\n"]),
+        "json error" => {
+            Json(json!({"error": {"message": "no such thing", "code": 429}})).into_response()
+        }
+        "leak" => pieces(&[
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n",
+            "data: {\"error\":{\"message\":\"key sk-provider-key-of-openai is dead\"}}\n\n",
+        ]),
+        "leak json" => {
+            Json(json!({"choices": [], "note": "sk-provider-key-of-openai"})).into_response()
+        }
+        "detail" => {
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"detail": "max_tokens is too large"})))
+                .into_response()
+        }
+        "gzip detail" => {
+            let gzip = [(header::CONTENT_ENCODING, "gzip")];
+            (StatusCode::BAD_REQUEST, gzip, gzipped("{\"error\":{\"message\":\"packed words\"}}"))
+                .into_response()
+        }
+        "quota" => quota(error),
         "unauthorized" => (StatusCode::UNAUTHORIZED, Json(error)).into_response(),
         "html" => (StatusCode::BAD_GATEWAY, "<h1>sk-provider-key-of-openai</h1>").into_response(),
         "redirect" => (StatusCode::FOUND, [("location", "http://127.0.0.1:1/")]).into_response(),
@@ -176,6 +199,25 @@ async fn odd(wish: &str) -> Option<Response> {
         }
         _ => return None,
     })
+}
+
+fn quota(error: Value) -> Response {
+    let headers = [
+        ("retry-after", "7"),
+        ("request-id", "req_9"),
+        ("anthropic-ratelimit-tokens-remaining", "0"),
+        ("set-cookie", "x=y"),
+    ];
+    (StatusCode::TOO_MANY_REQUESTS, headers, Json(error)).into_response()
+}
+
+/// A stream in exactly these pieces.
+fn pieces(pieces: &[&'static str]) -> Response {
+    let pieces = stream::iter(pieces.to_vec()).then(|piece| async move {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes()))
+    });
+    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(pieces)).into_response()
 }
 
 fn packed(wish: &str, kind: &str, text: String) -> Response {
