@@ -40,6 +40,12 @@ impl App {
         Self { id, name }
     }
 
+    /// Whether it is known by where its keys go, and not only as something on this computer.
+    #[must_use]
+    pub fn has_a_name(&self) -> bool {
+        self.id.contains("://")
+    }
+
     #[must_use]
     pub fn initial(&self) -> String {
         initial(&self.name)

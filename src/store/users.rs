@@ -40,6 +40,8 @@ impl Operation for SignIn {
                 (&who.issuer, &who.subject, &self.fresh, self.act.at),
             )
             .await?;
+        let before: Option<(Role,)> =
+            tx.optional("SELECT role FROM users WHERE id = $1", (&id,)).await?;
         let user: User = tx
             .one(
                 "INSERT INTO users (id, email, name, role, created_at, signed_in_at)
@@ -68,7 +70,10 @@ impl Operation for SignIn {
             (self.session, &id, &self.idp, self.act.at, self.expires_at),
         )
         .await?;
-        changes::insert(tx, &Change::User(id.clone()), self.act.at).await?;
+        // Keys in memory know their owner's role, and nothing else that a sign-in changes.
+        if before.is_some_and(|(role,)| role != user.role) {
+            changes::insert(tx, &Change::User(id.clone()), self.act.at).await?;
+        }
         audit::insert(tx, &act.entry("signin", &id).saying(saying)).await?;
         Ok(SignedIn::Done(user))
     }
