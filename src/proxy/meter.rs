@@ -113,13 +113,6 @@ impl Meter {
         }
     }
 
-    pub(super) fn take_partial(&mut self) -> Vec<u8> {
-        match &mut self.shape {
-            Shape::Events(events) => events.take_partial(),
-            _ => Vec::new(),
-        }
-    }
-
     fn event(&mut self, event: &[u8]) -> Event {
         let Some(data) = sse::data(event) else { return Event::Pass };
         match self.dialect {
@@ -175,21 +168,32 @@ impl Meter {
         }
     }
 
-    /// The answer is whole: JSON can be read now.
-    pub(super) fn finish(&mut self) {
+    /// Nothing more comes. What stood after the last whole event is read as one, and is the caller's.
+    pub(super) fn finish(&mut self) -> Vec<u8> {
         if let Some((decoder, _)) = &mut self.unpack
             && decoder.try_finish().is_ok()
         {
             let plain = std::mem::take(decoder.get_mut());
             self.read(&plain);
         }
-        if let Shape::Json(whole) = &self.shape {
-            self.done = true;
-            if let Some(said) = Said::parse(whole) {
-                self.reported.merge(said.reported());
+        match &mut self.shape {
+            Shape::Nothing => Vec::new(),
+            Shape::Events(events) => {
+                let rest = events.take_partial();
+                let only_usage = self.event(&rest) == Event::OnlyUsage;
+                if only_usage { Vec::new() } else { rest }
             }
-            if self.reported.output.is_none() {
-                self.deltas = about(whole.len());
+            Shape::Json(whole) => {
+                let said = Said::parse(whole);
+                let length = whole.len();
+                self.done = true;
+                if let Some(said) = said {
+                    self.reported.merge(said.reported());
+                }
+                if self.reported.output.is_none() {
+                    self.deltas = about(length);
+                }
+                Vec::new()
             }
         }
     }

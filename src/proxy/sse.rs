@@ -28,15 +28,15 @@ pub(super) struct Events {
 const LONGEST: usize = 16 << 20;
 
 impl Events {
-    /// Calls `each` with every whole event. `false`: an event never ends.
-    pub(super) fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) -> bool {
+    /// Calls `each` with every whole event, and with what is too long to be one.
+    pub(super) fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) {
         let mut rest = bytes;
         if !self.partial.is_empty() {
             // The end may lie across the seam: at most three bytes before it.
             let seam = self.partial.len().saturating_sub(3);
             self.partial.extend_from_slice(bytes);
             let Some(end) = event_end(&self.partial[seam..]).map(|end| seam + end) else {
-                return self.partial.len() <= LONGEST;
+                return self.give_up(each);
             };
             each(&self.partial[..end]);
             let taken = end - (self.partial.len() - bytes.len());
@@ -48,7 +48,15 @@ impl Events {
             rest = &rest[end..];
         }
         self.partial.extend_from_slice(rest);
-        self.partial.len() <= LONGEST
+        self.give_up(each);
+    }
+
+    /// An event that never ends is not waited for.
+    fn give_up(&mut self, mut each: impl FnMut(&[u8])) {
+        if self.partial.len() > LONGEST {
+            each(&self.partial);
+            self.partial.clear();
+        }
     }
 
     /// Whether the last byte fed ended an event.
@@ -56,7 +64,7 @@ impl Events {
         self.partial.is_empty()
     }
 
-    /// What came after the last whole event.
+    /// What came after the last whole event, when nothing more comes.
     pub(super) fn take_partial(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.partial)
     }
@@ -82,7 +90,7 @@ mod tests {
     fn cut(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
         let (mut events, mut seen) = (Events::default(), Vec::new());
         for piece in pieces {
-            assert!(events.feed(piece, |event| seen.push(event.to_vec())));
+            events.feed(piece, |event| seen.push(event.to_vec()));
         }
         assert_eq!(events.take_partial(), b"tail");
         seen

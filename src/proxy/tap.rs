@@ -76,6 +76,7 @@ impl Tap {
             self.call.meter.feed(&bytes);
             return bytes;
         }
+        let aligned = self.call.meter.at_boundary();
         let (mut kept, mut dropped) = (Vec::new(), false);
         self.call.meter.events(&bytes, |event, meaning| {
             if meaning == Event::OnlyUsage {
@@ -85,14 +86,15 @@ impl Tap {
             }
         });
         // The usual case: whole events, all of them the caller's.
-        if !dropped && kept.len() == bytes.len() { bytes } else { kept.into() }
+        if aligned && self.call.meter.at_boundary() && !dropped { bytes } else { kept.into() }
     }
 
     /// The upstream's body has ended, well or not: the last words, if any.
     fn end(&mut self, broken: bool) -> Option<Result<Frame<Bytes>, Broken>> {
         self.upstream = None;
-        self.call.meter.finish();
-        let meter = &mut self.call.meter;
+        let at_boundary = self.call.meter.at_boundary();
+        let rest = self.call.meter.finish();
+        let meter = &self.call.meter;
         if self.kind == Kind::Opaque {
             let how = if broken || meter.failed { End::Failed } else { End::Whole };
             self.call.end(how);
@@ -101,21 +103,21 @@ impl Tap {
         // What finished and then broke off may lack another choice, or its usage.
         let whole = meter.done || (meter.finished && !broken);
         if whole && !meter.failed {
-            let rest =
-                if self.kind == Kind::EventsWithoutUsage { meter.take_partial() } else { vec![] };
             self.call.end(End::Whole);
-            return (!rest.is_empty()).then(|| Ok(Frame::data(rest.into())));
+            // Held back until it was whole; without this kind it has passed already.
+            let held = self.kind == Kind::EventsWithoutUsage && !rest.is_empty();
+            return held.then(|| Ok(Frame::data(rest.into())));
         }
         let said = meter.failed;
-        let words = self.last_words("The upstream broke off its answer.");
+        let words = self.last_words("The upstream broke off its answer.", at_boundary);
         self.call.end(End::Failed);
         (!said).then(|| Ok(Frame::data(words)))
     }
 
     /// An error that stands alone, whatever was half said before.
-    fn last_words(&mut self, message: &str) -> Bytes {
+    fn last_words(&self, message: &str, at_boundary: bool) -> Bytes {
         let held = self.kind == Kind::EventsWithoutUsage;
-        let apart = if held || self.call.meter.at_boundary() { "" } else { "\n\n" };
+        let apart = if held || at_boundary { "" } else { "\n\n" };
         format!("{apart}{}", self.dialect.event(message)).into()
     }
 }
@@ -179,7 +181,9 @@ impl Tap {
                 self.call.end(End::Failed);
                 return Poll::Ready(Some(Err(Broken)));
             }
-            let words = self.last_words("Gatekey is stopping; the answer is cut here.");
+            let at_boundary = self.call.meter.at_boundary();
+            let words =
+                self.last_words("Gatekey is stopping; the answer is cut here.", at_boundary);
             self.call.end(End::Failed);
             return Poll::Ready(Some(Ok(Frame::data(words))));
         }

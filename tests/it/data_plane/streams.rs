@@ -66,6 +66,13 @@ async fn a_stream_is_whole_however_it_is_cut_into_pieces() {
     let (_, whole) = stream(&gate, &key, (CHAT, "gpt-4o"), "Hello", json!({})).await;
     let (_, halves) = stream(&gate, &key, (CHAT, "gpt-4o"), "halves", json!({})).await;
     assert_eq!(whole, halves);
+    let (_, shifted) = stream(&gate, &key, (CHAT, "gpt-4o"), "shifted", json!({})).await;
+    assert_eq!(whole, shifted);
+    let (_, bare) = stream(&gate, &key, (CHAT, "gpt-4o"), "no blank line", json!({})).await;
+    assert_eq!(whole.trim_end(), bare);
+    let (_, bare) =
+        stream(&gate, &key, ("/v1/messages", "claude-x"), "no blank line", json!({})).await;
+    assert!(bare.ends_with("{\"type\":\"message_stop\"}"), "{bare}");
     let (_, messages) =
         stream(&gate, &key, ("/v1/messages", "claude-x"), "halves", json!({})).await;
     assert!(
@@ -74,7 +81,7 @@ async fn a_stream_is_whole_however_it_is_cut_into_pieces() {
     );
     assert_eq!(
         gate.usage(&key).await,
-        json!({"calls": 3, "input_tokens": 33, "output_tokens": 21})
+        json!({"calls": 6, "input_tokens": 66, "output_tokens": 42})
     );
 }
 

@@ -271,6 +271,23 @@ fn streamed(known: &Arc<Mutex<Known>>, wish: &str, events: &[String]) -> Respons
         pieces.truncate(cut);
         pieces.push(Err(std::io::Error::other("cut")));
     }
+    // Each piece holds the end of one event and as many bytes of the next as it lacks of its own.
+    if wish == "shifted" {
+        let whole = events.concat();
+        let (head, tail) = whole.as_bytes().split_at(11);
+        let mut cut = vec![head];
+        let mut rest = tail;
+        for event in events {
+            let (piece, more) = rest.split_at(event.len().min(rest.len()));
+            cut.push(piece);
+            rest = more;
+        }
+        pieces = cut.into_iter().map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    }
+    if wish == "no blank line" {
+        let whole = events.concat();
+        pieces = vec![Ok(Bytes::copy_from_slice(whole.trim_end().as_bytes()))];
+    }
     if wish == "halves" {
         let whole = events.concat();
         pieces =
