@@ -43,6 +43,7 @@ CREATE TABLE signins (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX signins_by_end ON signins (expires_at);
+CREATE INDEX signins_by_browser ON signins (browser, expires_at);
 
 CREATE TABLE requests (
     hash BLOB PRIMARY KEY,
@@ -52,6 +53,7 @@ CREATE TABLE requests (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX requests_by_end ON requests (expires_at);
+CREATE INDEX requests_by_browser ON requests (browser, expires_at);
 
 CREATE TABLE grants (
     id TEXT PRIMARY KEY,
@@ -110,6 +112,12 @@ CREATE TABLE usage (
     PRIMARY KEY (key_id, model, day)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX usage_by_user ON usage (user_id, day);
+
+CREATE TABLE booked_batches (
+    id BLOB PRIMARY KEY,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX booked_batches_by_time ON booked_batches (at);
 
 CREATE TABLE change_counter (
     name TEXT PRIMARY KEY,

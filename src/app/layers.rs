@@ -42,6 +42,9 @@ pub(super) async fn door(State(door): State<Door>, mut request: Request, next: N
     let began = now();
     let response = if let Some(moved) = home(&door.site, &request) {
         moved
+    } else if method == Method::HEAD && path != "/" && is_page(&path) {
+        // A page that does something when it is gone to does nothing when somebody only looks.
+        (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]).into_response()
     } else {
         let (parts, body) = request.into_parts();
         door.tell_of_a_proxy(&parts.headers, parts.extensions.get());
@@ -138,14 +141,11 @@ impl Door {
     }
 }
 
-/// A path for the log: handles and tokens in it are secrets.
-fn shown(path: &str) -> &str {
-    const SECRET: [&str; 3] = ["/connect/", "/setup/", "/key/"];
-    let secret = SECRET.iter().find(|prefix| path.starts_with(*prefix));
-    match secret {
-        Some(prefix) if path[prefix.len()..].len() > 20 => prefix,
-        _ => path,
-    }
+/// A path for the log: handles, tokens and keys in it are secrets.
+fn shown(path: &str) -> String {
+    let secret = |word: &str| word.len() > 20 || word.starts_with("sk-");
+    let hidden = |word| if secret(word) { "…" } else { word };
+    path.split('/').take(12).map(hidden).collect::<Vec<_>>().join("/")
 }
 
 /// Few names, whatever is asked for: a label must not grow with its callers.

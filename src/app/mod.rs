@@ -52,7 +52,7 @@ impl App {
         let keyring = config.server.keyring(entropy.draw()).context("server.secret")?;
         let (site, cors, outbound) = (Site::new(config), LinkCors::new(config), Outbound::new());
         let (shutdown, metrics) = (Shutdown::default(), Metrics::default());
-        let books = Books::open(store.clone());
+        let books = Books::open(store.clone(), entropy.clone());
         let idps = Idps::new(config, &outbound, &clock);
         let parts = (store.clone(), books.clone(), clock.clone(), entropy.clone());
         let guard = Guard::open(parts, &config.server).await?;

@@ -89,7 +89,7 @@ impl Create {
             signed_in_at: at,
             expires_at: self.duration.map(|duration| at.plus(duration.seconds())),
         };
-        if !opened.store.write(CreateKey { key, act: opened.act() }).await? {
+        if !opened.store.write(CreateKey { key, by: None, act: opened.act() }).await? {
             let text = format!("{} is blocked: gatekey user unblock {0}", self.user);
             return Err(Failure::failed(text));
         }

@@ -47,7 +47,8 @@ pub struct Names {
     pub name: String,
     pub first_name: String,
     pub last_name: String,
-    pub role: String,
+    /// Believed only where it is named: people may edit their own attributes.
+    pub role: Option<String>,
     pub groups: String,
 }
 
@@ -59,7 +60,7 @@ impl Default for Names {
             name: "name".into(),
             first_name: "given_name".into(),
             last_name: "family_name".into(),
-            role: "role".into(),
+            role: None,
             groups: "groups".into(),
         }
     }
@@ -108,6 +109,7 @@ fn one(mut s: Section, reader: &mut Reader) -> Option<Idp> {
         groups: s.get(reader, "groups_claim").unwrap_or(defaults.groups.clone()),
         email: s.get(reader, "email_claims").unwrap_or(defaults.email.clone()),
         subject: s.get(reader, "subject_claim").unwrap_or(defaults.subject.clone()),
+        role: s.get(reader, "role_claim"),
         ..defaults
     };
     let scopes: Option<Vec<String>> = s.get(reader, "scopes");

@@ -60,6 +60,7 @@ pub(super) fn generic_idp(reader: &mut Reader) -> Option<Idp> {
 
 fn names(reader: &mut Reader) -> Names {
     let defaults = Names::default();
+    let role = reader.litellm("GENERIC_USER_ROLE_ATTRIBUTE");
     let mut name = |what: &str, default: String| {
         reader.litellm(&format!("GENERIC_USER_{what}_ATTRIBUTE")).unwrap_or(default)
     };
@@ -69,7 +70,7 @@ fn names(reader: &mut Reader) -> Names {
         name: name("DISPLAY_NAME", defaults.name),
         first_name: name("FIRST_NAME", defaults.first_name),
         last_name: name("LAST_NAME", defaults.last_name),
-        role: name("ROLE", defaults.role),
+        role,
         groups: defaults.groups,
     }
 }

@@ -28,6 +28,7 @@ impl Journey {
         let made = self.make((dialect, App::json(), &Reply::Json), &owner, terms, at);
         let approve = Approve {
             gate: None,
+            parent: Some(parent.id.clone()),
             grant: made.grant,
             key: made.key,
             cap: Cap(self.settings.max_keys_per_app),
@@ -37,6 +38,7 @@ impl Journey {
             Approved::Done => Ok(made.issued),
             Approved::TooManyKeys => Err(Refusal::TooManyKeys),
             Approved::Blocked | Approved::Gone => Err(Refusal::Blocked),
+            Approved::ParentEnded => Err(Refusal::KeyEnded),
         }
     }
 }

@@ -13,10 +13,10 @@ impl Journey {
         &self,
         dialect: Dialect,
         browser: &Browser,
-        ClientAddress(address): ClientAddress,
+        address: ClientAddress,
         request: ConnectRequest,
     ) -> Result<Handle, Refusal> {
-        self.throttles.begun.count(address).map_err(Refusal::TooOften)?;
+        self.throttles.begun.count(address.place()).map_err(Refusal::TooOften)?;
         let handle = Handle::new(self.entropy.draw());
         let row = SaveRequest {
             handle: handle.hash(),

@@ -1,7 +1,10 @@
 //! The making of a key: the one place where a connect journey does it.
 use super::{IssuedKey, Journey};
 use crate::{
-    model::{AccessKey, App, Dialect, GrantId, Hash, Key, KeyId, Reply, Terms, Timestamp, UserId},
+    model::{
+        AccessKey, App, Dialect, GrantId, Hash, Key, KeyId, Lifetime, Reply, Terms, Timestamp,
+        UserId,
+    },
     store::{audit::Act, grants::Grant, keys::FreshKey},
     web::ClientAddress,
 };
@@ -35,7 +38,8 @@ impl Journey {
         let parent = owner.parent.as_ref();
         let renew = self.settings.renew_within;
         let wanted = at.plus(terms.seconds);
-        let ends = parent.map_or(wanted, |_| wanted.min(owner.signed_in_at.plus(renew.seconds())));
+        let lifetime = Lifetime::of_seconds(terms.seconds);
+        let ends = parent.map_or(wanted, |parent| parent.child_ends(at, lifetime, renew));
         let models = parent.map_or(terms.models.clone(), |parent| parent.models.clone());
         let app_id = parent.and_then(|parent| parent.app.clone()).unwrap_or_else(|| app.id.clone());
         let inherited = parent.and_then(|parent| parent.grant.clone());

@@ -54,7 +54,7 @@ struct Throttles {
 }
 
 /// Requests an address may begin: far more than people do, far less than would fill a disk (row A24).
-const BEGUN: Limit = Limit { most: 1200, seconds: 60 };
+const BEGUN: Limit = Limit { most: 600, seconds: 60 };
 /// Keys made without a page being shown.
 const SILENT: Limit = Limit { most: 30, seconds: 60 };
 

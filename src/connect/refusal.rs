@@ -28,6 +28,8 @@ pub enum Refusal {
     /// The page spoke to somebody else.
     OtherUser,
     Blocked,
+    /// The key on whose word it was asked.
+    KeyEnded,
     /// Keys have begotten keys for as long as they may.
     SignInAgain,
     TooManyKeys,
@@ -52,52 +54,16 @@ impl Refusal {
     /// In words for the person, and with the way on.
     fn page(self) -> Problem {
         match self {
-            Self::NotHere => Problem::new(
-                StatusCode::FORBIDDEN,
-                "This is not open in this browser",
-                "It was answered already, or begun in another browser. Connect again from your app.",
-            )
-            .with_way("Your keys", "/"),
             Self::Expired(again) => Problem::new(
                 StatusCode::GONE,
                 "This took too long",
                 "For your safety a connect page works for a quarter of an hour.",
             )
             .with_again(again),
-            Self::Foreign => Problem::new(
-                StatusCode::FORBIDDEN,
-                "Another site sent this",
-                "Nothing was done. Go back to your app and connect again.",
-            ),
             Self::Unreadable(BadQuery(why)) => {
                 Problem::new(StatusCode::BAD_REQUEST, "This does not work", why)
             }
             Self::SignedOut => NoSession::SignedOut.page(),
-            Self::OtherUser => Problem::new(
-                StatusCode::FORBIDDEN,
-                "Somebody else is signed in now",
-                "This page was shown to another account than the one that is signed in. Nothing was \
-                 done. Go back to your app and connect again.",
-            )
-            .with_way("Your keys", "/"),
-            Self::Blocked => Problem::new(
-                StatusCode::FORBIDDEN,
-                "Your account is blocked",
-                "An admin has blocked it. Ask them if you think this is wrong.",
-            ),
-            Self::SignInAgain => Problem::new(
-                StatusCode::FORBIDDEN,
-                "Sign in again",
-                "Your last sign-in is too long ago (connect.renew_within).",
-            )
-            .with_way("Sign in", "/login"),
-            Self::TooManyKeys => Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "This app has many keys already",
-                "It cannot have more until some have ended. You can end those you do not need.",
-            )
-            .with_way("Your keys", "/")
-            .retry_after(3600),
             Self::TooOften(seconds) => Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Wait a little",
@@ -110,6 +76,60 @@ impl Refusal {
                 format!("The admin has not allowed it. The setting is {setting}."),
             ),
             Self::Trouble(error) => Problem::unavailable(&error),
+            fixed => fixed.fixed_page(),
+        }
+    }
+
+    /// Of those that always say the same.
+    fn fixed_page(&self) -> Problem {
+        const NO: StatusCode = StatusCode::FORBIDDEN;
+        let (status, title, text, way) = match self {
+            Self::Foreign => (
+                NO,
+                "Another site sent this",
+                "Nothing was done. Connect again from your app.",
+                None,
+            ),
+            Self::OtherUser => (
+                NO,
+                "Somebody else is signed in now",
+                "This page was shown to another account than the one that is signed in. Nothing was done. Go \
+                 back to your app and connect again.",
+                Some(("Your keys", "/")),
+            ),
+            Self::Blocked => (
+                NO,
+                "Your account is blocked",
+                "An admin has blocked it. Ask them if you think this is wrong.",
+                None,
+            ),
+            Self::KeyEnded => {
+                let text = "Connect again from your app.";
+                (StatusCode::UNAUTHORIZED, "That key has ended", text, None)
+            }
+            Self::SignInAgain => (
+                NO,
+                "Sign in again",
+                "Your last sign-in is too long ago (connect.renew_within).",
+                Some(("Sign in", "/login")),
+            ),
+            Self::TooManyKeys => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "This app has many keys already",
+                "It cannot have more until some have ended. You can end those you do not need.",
+                Some(("Your keys", "/")),
+            ),
+            _ => (
+                NO,
+                "This is not open in this browser",
+                "It was answered already, or begun in another browser. Connect again from your app.",
+                Some(("Your keys", "/")),
+            ),
+        };
+        let page = Problem::new(status, title, text);
+        match way {
+            Some((words, to)) => page.with_way(words, to),
+            None => page,
         }
     }
 }

@@ -80,6 +80,7 @@ impl Journey {
         let made = self.make((gate.dialect, app, &reply), &owner, terms, gate.at);
         let approve = Approve {
             gate: Some(gate),
+            parent: owner.parent.as_ref().map(|parent| parent.id.clone()),
             grant: made.grant,
             key: made.key,
             cap: Cap(self.settings.max_keys_per_app),
@@ -94,6 +95,7 @@ impl Journey {
             }),
             Approved::Gone => Err(Refusal::NotHere),
             Approved::Blocked => Err(Refusal::Blocked),
+            Approved::ParentEnded => Err(Refusal::KeyEnded),
             Approved::TooManyKeys => Err(Refusal::TooManyKeys),
         }
     }

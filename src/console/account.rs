@@ -2,7 +2,7 @@
 use super::Console;
 use crate::{
     model::{Key, KeyId, Timestamp, Usage, User},
-    store::{self, keys::ListKeys, usage::UsageOfUser},
+    store::{self, keys::NewestKeys, usage::UsageOfUser},
     web::{self, NoSession, Page, Problem, Session, Site},
 };
 use askama::Template;
@@ -69,17 +69,9 @@ async fn rows(console: &Console, session: &Session) -> Result<(Vec<Row>, i64), s
     console.books.settled(Duration::from_secs(1)).await;
     let now = console.clock.now();
     let user = session.user.id.clone();
-    let list = ListKeys {
-        user: Some(user.clone()),
-        app: None,
-        alias: None,
-        live_at: Some(now),
-        limit: MOST,
-        offset: 0,
-    };
-    let (mut keys, total) = console.store.read(list).await?;
+    let newest = NewestKeys { user: user.clone(), live_at: now, limit: MOST };
+    let (keys, total) = console.store.read(newest).await?;
     let usage = console.store.read(UsageOfUser(user)).await?;
-    keys.reverse();
     let hidden = total - i64::try_from(keys.len()).unwrap_or(i64::MAX);
     let row = |key: Key| Row::new(key, &usage, now);
     Ok((keys.into_iter().map(row).collect(), hidden))

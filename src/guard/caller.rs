@@ -128,7 +128,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoCaller> {
         let secret = key_header::find(&parts.headers)?;
-        let ClientAddress(from) = ClientAddress::of(parts, &Site::from_ref(state));
+        let from = ClientAddress::of(parts, &Site::from_ref(state)).place();
         Ok(Self { key: Guard::from_ref(state).judge(&secret, from).await? })
     }
 }

@@ -110,6 +110,19 @@ impl Guard {
         let began = inner.clock.now();
         loop {
             let changes = inner.store.read(ChangesAfter { seq: *seen }).await?;
+            // Swept before we read them, as after a long sleep: then nothing in memory is sure.
+            let first = changes.first().map(|(first, _)| *first);
+            let gap = match first {
+                Some(first) => first != *seen + 1,
+                None => inner.store.read(LastChange).await? != *seen,
+            };
+            if gap {
+                inner.generation.fetch_add(1, Ordering::SeqCst);
+                inner.table.clear();
+                if first.is_none() {
+                    *seen = inner.store.read(LastChange).await?;
+                }
+            }
             if let Some((last, _)) = changes.last() {
                 // First the number, then the entries: whoever inserts between the two sees the number.
                 inner.generation.fetch_add(1, Ordering::SeqCst);

@@ -81,6 +81,12 @@ impl Table {
         }
     }
 
+    pub(super) fn clear(&self) {
+        for shard in &self.0 {
+            shard.write().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.iter().map(|s| s.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }

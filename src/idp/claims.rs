@@ -31,9 +31,8 @@ pub(super) fn identity(
     names: &ClaimNames,
 ) -> Identity {
     let disowned = match claim(claims, "email_verified") {
-        Some(Value::Bool(verified)) => !verified,
-        Some(Value::String(said)) => said != "true",
-        _ => false,
+        None | Some(Value::Null) => false,
+        Some(said) => !(*said == Value::Bool(true) || said.as_str() == Some("true")),
     };
     let full = text(claims, &names.name).or_else(|| {
         let parts = [text(claims, &names.first_name), text(claims, &names.last_name)];
@@ -47,7 +46,11 @@ pub(super) fn identity(
         verified: !disowned,
         name: full,
         groups: claim(claims, &names.groups).and_then(texts),
-        role: text(claims, &names.role).as_deref().and_then(Role::parse),
+        role: names
+            .role
+            .as_ref()
+            .and_then(|name| text(claims, name))
+            .and_then(|role| Role::parse(&role)),
     }
 }
 
@@ -87,7 +90,10 @@ mod tests {
         assert_eq!(of(json!({})).groups, None);
         assert_eq!(of(json!({"groups": []})).groups, Some(vec![]));
         assert_eq!(of(json!({"groups": "one"})).groups, Some(vec!["one".into()]));
-        assert!(!of(json!({"email": "a@b.example", "email_verified": false})).verified);
+        for odd in [json!(false), json!(0), json!("no"), json!({"a": 1})] {
+            assert!(!of(json!({"email": "a@b.example", "email_verified": odd})).verified);
+        }
+        assert_eq!(of(json!({"role": "proxy_admin"})).role, None, "nobody named that claim");
         assert_eq!(of(json!({"given_name": "Ada", "family_name": "L"})).name.unwrap(), "Ada L");
     }
 }

@@ -46,7 +46,7 @@ pub struct Answer {
 }
 
 /// Why nobody was signed in. The provider's own words are logged, never shown (row U10).
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Fault {
     #[error("{0}: {1}")]
     Unreachable(&'static str, Trouble),

@@ -13,8 +13,8 @@ use crate::{
 };
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::sync::{Arc, PoisonError};
+use tokio::{sync::Mutex, time::Instant};
 
 const FRESH: i64 = 3600;
 const STALE: i64 = 24 * 3600;
@@ -24,17 +24,27 @@ pub(super) struct Oidc {
     outbound: Outbound,
     clock: Clock,
     known: Mutex<Option<(Arc<Metadata>, Timestamp)>>,
+    /// The last failure, and when it was known: whoever waited for it meanwhile need not try again.
+    failed: std::sync::Mutex<Option<(Fault, Instant)>>,
     keys: Keys,
 }
 
 impl Oidc {
     pub(super) fn new(issuer: &str, outbound: Outbound, clock: Clock) -> Self {
         let keys = Keys::new(clock.clone());
-        Self { issuer: issuer.to_owned(), outbound, clock, known: Mutex::new(None), keys }
+        Self {
+            issuer: issuer.to_owned(),
+            outbound,
+            clock,
+            known: Mutex::new(None),
+            failed: std::sync::Mutex::new(None),
+            keys,
+        }
     }
 
     /// Asked for once an hour; while the provider does not answer, the last answer counts for a day.
     pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, Fault> {
+        let came = Instant::now();
         let mut known = self.known.lock().await;
         let now = self.clock.now();
         let age = |at: &Timestamp| (now.0 - at.0).abs();
@@ -43,7 +53,15 @@ impl Oidc {
         {
             return Ok(metadata.clone());
         }
-        match Metadata::fetch(&self.outbound, &self.issuer).await {
+        let fetched = match self.failed_since(came) {
+            Some(fault) => Err(fault),
+            None => Metadata::fetch(&self.outbound, &self.issuer).await,
+        };
+        if let Err(fault) = &fetched {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            *failed = Some((fault.clone(), Instant::now()));
+        }
+        match fetched {
             Ok(fresh) => {
                 let fresh = Arc::new(fresh);
                 *known = Some((fresh.clone(), now));
@@ -57,6 +75,11 @@ impl Oidc {
                 _ => Err(fault),
             },
         }
+    }
+
+    fn failed_since(&self, came: Instant) -> Option<Fault> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_ref().filter(|(_, at)| *at > came).map(|(fault, _)| fault.clone())
     }
 
     pub(super) async fn check(&self) -> Result<(), Fault> {
@@ -99,7 +122,11 @@ impl Oidc {
         };
         let (sub, mut found) = id_token::verify(id_token, &key, alg, &expected)?;
         self.complete(&metadata, idp, (&tokens.access_token, &sub), &mut found).await?;
-        let subject = claims::text(&found, &idp.claims.subject).unwrap_or(sub);
+        let subject = match idp.claims.subject.as_str() {
+            "sub" => sub,
+            named => claims::text(&found, named)
+                .ok_or(Fault::Invalid("the claim that idp.subject_claim names is missing"))?,
+        };
         Ok(claims::identity(&metadata.issuer, subject, &found, &idp.claims))
     }
 
@@ -113,7 +140,8 @@ impl Oidc {
     ) -> Result<(), Fault> {
         let names = &idp.claims;
         let enough = names.email.iter().any(|name| claims::claim(found, name).is_some())
-            && claims::claim(found, &names.groups).is_some();
+            && claims::claim(found, &names.groups).is_some()
+            && (names.subject == "sub" || claims::claim(found, &names.subject).is_some());
         let Some(url) = metadata.userinfo_endpoint.as_deref().filter(|_| !enough) else {
             return Ok(());
         };

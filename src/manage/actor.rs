@@ -38,7 +38,7 @@ where
         if guard.is_master(&secret) {
             return Ok(Self { who: Who::Master, address });
         }
-        let key = guard.judge(&secret, address.0).await.map_err(NoCaller::from)?;
+        let key = guard.judge(&secret, address.place()).await.map_err(NoCaller::from)?;
         Ok(Self { who: Who::Key(key), address })
     }
 }

@@ -16,6 +16,8 @@ use std::fmt;
 
 pub(super) struct Body(Map<String, Value>);
 
+pub(super) const LONGEST_METADATA: usize = 16_384;
+
 /// LiteLLM's fields for what is not enforced yet: taking them in silence would be a promise.
 const NOT_ENFORCED: [&str; 26] = [
     "max_budget",
@@ -104,6 +106,8 @@ pub(super) type Field<T> = Option<Option<T>>;
 impl Body {
     pub(super) fn text(&mut self, name: &str) -> Result<Field<String>, Refusal> {
         self.take(name, |value| match value {
+            // Postgres keeps no such text.
+            Value::String(text) if text.contains('\0') => Err("must not hold a NUL"),
             Value::String(text) if text.len() <= 1024 => Ok(text),
             Value::String(_) => Err("is longer than 1024 characters"),
             _ => Err("must be a text"),
@@ -117,7 +121,8 @@ impl Body {
             if values.len() > 1000 {
                 return Err(WHAT);
             }
-            values.into_iter().map(|v| v.as_str().map(str::to_owned).ok_or(WHAT)).collect()
+            let text = |v: Value| v.as_str().filter(|t| !t.contains('\0')).map(str::to_owned);
+            values.into_iter().map(|v| text(v).ok_or(WHAT)).collect()
         })
     }
 
@@ -132,7 +137,7 @@ impl Body {
     pub(super) fn object(&mut self, name: &str) -> Result<Field<Map<String, Value>>, Refusal> {
         self.take(name, |value| match value {
             Value::Object(members)
-                if Value::Object(members.clone()).to_string().len() <= 16_384 =>
+                if Value::Object(members.clone()).to_string().len() <= LONGEST_METADATA =>
             {
                 Ok(members)
             }

@@ -55,8 +55,14 @@ pub(super) async fn post(
     };
     let id = key.id.clone();
     let act = actor.act(manage.entropy.draw(), at);
-    if !manage.store.write(CreateKey { key, act }).await? {
-        return Err(Refusal::NoSuchUser("user_id is blocked or gone".into()));
+    if !manage
+        .store
+        .write(CreateKey { key, by: actor.key().map(|key| key.id.clone()), act })
+        .await?
+    {
+        return Err(Refusal::NoSuchUser(
+            "user_id is blocked or gone, or your key has ended".into(),
+        ));
     }
     let key = manage.store.read(KeyById(id)).await?.ok_or(Refusal::NoSuchKey)?;
     Ok(made(&secret, &key))

@@ -34,7 +34,8 @@ pub(super) async fn get(
     actor.must_not_be_an_apps()?;
     let pairs = web::pairs(&uri);
     let value = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-    let strange = pairs.iter().find(|(name, _)| !KNOWN.contains(&name.as_str()));
+    let strange =
+        pairs.iter().find(|(name, value)| !KNOWN.contains(&name.as_str()) || value.contains('\0'));
     if let Some((name, _)) = strange {
         return Err(Refusal::field(name, "is not a parameter of this request"));
     }

@@ -8,7 +8,10 @@ use crate::{
 impl Manage {
     /// A key the actor may see; others are as unknown as none.
     pub(super) async fn find(&self, actor: &Actor, named: &str) -> Result<Key, Refusal> {
-        let found = if KeyId::fits(named) {
+        // Postgres knows no text with a NUL: nothing is named so.
+        let found = if named.contains('\0') {
+            None
+        } else if KeyId::fits(named) {
             self.store.read(KeyById(KeyId::named(named))).await?
         } else {
             match self.store.read(KeyByHash(AccessKey::presented(named).hash())).await? {

@@ -1,5 +1,10 @@
 //! `POST /key/update`, `/key/regenerate`, `/key/block`, `/key/unblock`.
-use super::{Actor, Manage, Refusal, body::Body, generate::made, shape};
+use super::{
+    Actor, Manage, Refusal,
+    body::{Body, LONGEST_METADATA},
+    generate::made,
+    shape,
+};
 use crate::{
     model::{AccessKey, Key, KeyPatch, Timestamp},
     store::keys::{Regenerate, UpdateKey},
@@ -86,9 +91,11 @@ async fn replace(
     body.done()?;
     let key = manage.find(actor, named).await?;
     must_reach(actor, &key)?;
+    must_fit(&patch, &key)?;
     let secret = AccessKey::new(manage.entropy.draw());
     let operation = Regenerate {
         id: key.id,
+        by: actor.key().map(|key| key.id.clone()),
         hash: secret.hash(),
         hint: secret.hint(),
         patch,
@@ -146,6 +153,16 @@ fn must_reach(actor: &Actor, key: &Key) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Member by member, metadata must not outgrow what one request may bring.
+fn must_fit(patch: &KeyPatch, key: &Key) -> Result<(), Refusal> {
+    let mut changed = key.clone();
+    patch.apply(&mut changed);
+    if changed.metadata.len() > LONGEST_METADATA {
+        return Err(Refusal::field("metadata", "would be larger than 16 kB"));
+    }
+    Ok(())
+}
+
 impl Manage {
     async fn change(
         &self,
@@ -155,8 +172,10 @@ impl Manage {
     ) -> Result<Response, Refusal> {
         let key = self.find(actor, named).await?;
         must_reach(actor, &key)?;
+        must_fit(&patch, &key)?;
         let act = actor.act(self.entropy.draw(), self.clock.now());
-        let update = UpdateKey { id: key.id, patch, act };
+        let by = actor.key().map(|key| key.id.clone());
+        let update = UpdateKey { id: key.id, by, patch, act };
         let key = self.store.write(update).await?.ok_or(Refusal::NoSuchKey)?;
         self.guard.catch_up().await?;
         let mut body = shape::key(&key, None);

@@ -110,7 +110,7 @@ pub struct Denial {
 impl ConnectRequest {
     pub const SECONDS: i64 = 15 * 60;
     /// So long an expired request can still be begun anew from its page.
-    pub const KEPT: i64 = 24 * 3600;
+    pub const KEPT: i64 = 2 * 3600;
 
     /// One request, one answer.
     #[must_use]

@@ -52,7 +52,12 @@ impl Key {
     /// When a key made from this one ends: never later than a real sign-in allows.
     #[must_use]
     pub fn child_ends(&self, now: Timestamp, lifetime: Lifetime, renew: Lifetime) -> Timestamp {
-        now.plus(lifetime.seconds()).min(self.signed_in_at.plus(renew.seconds()))
+        let ends = now.plus(lifetime.seconds()).min(self.signed_in_at.plus(renew.seconds()));
+        match self.expires_at {
+            // Made by hand: no sign-in stands behind it, so its own end binds.
+            Some(own) if !self.came_through_a_journey() => ends.min(own),
+            _ => ends,
+        }
     }
 
     /// What a list calls it: the app it is for, else its alias.

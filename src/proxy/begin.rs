@@ -139,6 +139,12 @@ fn anthropic_status(kind: &str) -> Option<StatusCode> {
     StatusCode::from_u16(code).ok()
 }
 
+/// It sent a head and no answer.
+pub(super) fn slow(upstream: &Upstream) -> Reason {
+    let message = format!("The upstream {:?} did not answer in time.", upstream.name);
+    Reason::Upstream { status: StatusCode::GATEWAY_TIMEOUT, message }
+}
+
 fn bad(upstream: &Upstream, what: &str) -> Reason {
     tracing::warn!(upstream = upstream.name, what, "a call failed");
     let message = format!("The upstream {:?} {what}.", upstream.name);

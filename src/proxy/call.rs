@@ -2,7 +2,7 @@
 use super::{
     catalog::{Model, Upstream},
     meter::Meter,
-    metrics::Metrics,
+    metrics::{Here, Metrics},
 };
 use crate::{
     model::{Key, Timestamp, Tokens},
@@ -16,6 +16,8 @@ pub(super) struct Call {
     pub(super) meter: Meter,
     metrics: Metrics,
     upstream: Arc<Upstream>,
+    /// Whoever stops waits for it, until its last byte has gone.
+    _here: Here,
 }
 
 /// How a call ended.
@@ -34,9 +36,8 @@ impl Call {
         key: &Key,
         model: &Model,
         at: Timestamp,
-        (meter, metrics): (Meter, Metrics),
+        (meter, metrics, here): (Meter, Metrics, Here),
     ) -> Self {
-        metrics.calls_open.inc();
         let who = Tokens {
             key: key.id.clone(),
             user: key.user.clone(),
@@ -49,14 +50,20 @@ impl Call {
             aborted: false,
             failed: false,
         };
-        Self { slot: Some(slot), who, meter, metrics, upstream: model.upstream.clone() }
+        Self {
+            slot: Some(slot),
+            who,
+            meter,
+            metrics,
+            upstream: model.upstream.clone(),
+            _here: here,
+        }
     }
 
     /// Books it; what comes later does not count.
     pub(super) fn end(&mut self, how: End) {
         let Some(slot) = self.slot.take() else { return };
         let counted = self.meter.counted(how == End::Whole);
-        self.metrics.calls_open.dec();
         if how == End::Failed {
             self.metrics.upstream_failed(&self.upstream.name);
         }
@@ -74,7 +81,6 @@ impl Call {
     /// The upstream took no work: there is nothing to book.
     pub(super) fn release(mut self) {
         self.slot = None;
-        self.metrics.calls_open.dec();
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     catalog::Model,
     headers,
     meter::Meter,
+    metrics::Here,
     passed_on,
     refusal::{Dialect, Reason},
     request::{self, Head},
@@ -53,13 +54,16 @@ async fn answer(
         if proxy.shutdown.closing.is_cancelled() {
             return Err(Reason::Stopping);
         }
+        let here = proxy.metrics.here();
         let (parts, body) = request.into_parts();
         let body = request::read(&parts.headers, body, proxy.settings.max_body).await?;
         let head = Head::find(&body)?;
         let model = proxy.model(dialect, &caller.key, &head.model)?;
         let query = parts.uri.query().filter(|_| dialect == Dialect::Anthropic);
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        proxy.forward((dialect, &caller.key, model), &head, body, (parts.headers, query)).await
+        proxy
+            .forward((dialect, &caller.key, model), &head, body, (parts.headers, query, here))
+            .await
     };
     match outcome.await {
         Ok(response) => response,
@@ -105,7 +109,7 @@ impl Proxy {
         (dialect, key, model): (Dialect, &Arc<Key>, &Model),
         head: &Head,
         body: Bytes,
-        (caller_headers, query): (HeaderMap, String),
+        (caller_headers, query, here): (HeaderMap, String, Here),
     ) -> Result<axum::response::Response, Reason> {
         let inject = dialect == Dialect::OpenAi
             && head.stream
@@ -114,7 +118,7 @@ impl Proxy {
         let slot = self.books.slot().await?;
         let meter = Meter::new(dialect, body.len());
         let now = self.clock.now();
-        let mut call = Call::new(slot, key, model, now, (meter, self.metrics.clone()));
+        let mut call = Call::new(slot, key, model, now, (meter, self.metrics.clone(), here));
         let question = Question {
             dialect,
             path: dialect.path(),
@@ -175,7 +179,9 @@ impl Proxy {
         };
         let upstream = &model.upstream;
         let (first, failed) = if kind == Kind::Opaque {
-            let first = begin::first(&mut body, upstream).await?;
+            let first = tokio::time::timeout(upstream.timeout, begin::first(&mut body, upstream));
+            let slow = |_| begin::slow(upstream);
+            let first = first.await.map_err(slow)??;
             // Only an answer that is here as a whole can still be judged.
             let whole = plain && !events && body.is_end_stream();
             let failed = whole.then(|| begin::failed(dialect, upstream, &first)).flatten();

@@ -66,6 +66,9 @@ pub(super) fn to_upstream(mut headers: HeaderMap, upstream: &Upstream) -> Header
         .filter(|name| {
             let name = name.as_str();
             name.contains('_')
+                // Whose account pays at the provider is the operator's to say.
+                || ["openai-organization", "openai-project", "x-real-ip", "true-client-ip"]
+                    .contains(&name)
                 || ["x-forwarded-", "x-gatekey-", "x-litellm-", "sec-"]
                     .iter()
                     .any(|family| name.starts_with(family))

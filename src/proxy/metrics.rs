@@ -10,7 +10,7 @@ use std::{fmt::Write as _, sync::Arc};
 pub struct Metrics {
     requests: Family<Answered, Counter>,
     tokens: Family<Direction, Counter>,
-    pub(super) calls_open: Gauge,
+    calls_open: Gauge,
     upstream_failures: Family<Upstream, Counter>,
     registry: Arc<std::sync::OnceLock<Registry>>,
 }
@@ -31,16 +31,31 @@ struct Upstream {
     upstream: String,
 }
 
+/// One call among those that run.
+pub(super) struct Here(Gauge);
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 impl Metrics {
     /// An answer to a request of one of our routes.
     pub fn answered(&self, route: &'static str, status: u16) {
         self.requests.get_or_create(&Answered { route, status }).inc();
     }
 
-    /// Calls that have begun and not ended.
+    /// Calls that have begun, be it with half a body, and not ended.
     #[must_use]
     pub fn running(&self) -> i64 {
         self.calls_open.get()
+    }
+
+    /// A call is here, as long as this is kept.
+    pub(super) fn here(&self) -> Here {
+        self.calls_open.inc();
+        Here(self.calls_open.clone())
     }
 
     pub(super) fn tokens(&self, input: i64, output: i64) {

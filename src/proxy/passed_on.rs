@@ -14,10 +14,12 @@ use axum::{
 use flate2::read::GzDecoder;
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
-use std::io::Read as _;
+use std::{io::Read as _, time::Duration};
 
 /// It is collected, so that it can be cleaned; a longer one is replaced.
 const LONGEST: usize = 1 << 20;
+/// An error that does not come is none to wait for.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What is repeated of a text that is no error of the protocol.
 const LONGEST_WORDS: usize = 500;
 
@@ -38,9 +40,10 @@ impl Proxy {
         let gzip =
             head.headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
         let headers = headers::to_caller(head.headers, upstream);
-        let text = match Limited::new(body, LONGEST).collect().await {
-            Ok(body) => upstream.without_secret(plain(&body.to_bytes(), gzip).into()),
-            Err(_) => Vec::new().into(),
+        let collected = tokio::time::timeout(PATIENCE, Limited::new(body, LONGEST).collect()).await;
+        let text = match collected {
+            Ok(Ok(body)) => upstream.without_secret(plain(&body.to_bytes(), gzip).into()),
+            _ => Vec::new().into(),
         };
         with(&headers, answer(dialect, upstream, head.status, &text))
     }

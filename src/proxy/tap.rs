@@ -56,6 +56,8 @@ impl Tap {
         (kind, dialect): (Kind, Dialect),
         (keepalive, cut): (Duration, CancellationToken),
     ) -> Self {
+        // Nothing can be said in a silent JSON answer: it is given up.
+        let keepalive = if kind == Kind::Opaque { of.timeout } else { keepalive };
         Self {
             upstream: Some(upstream),
             first: Some(first).filter(|first| !first.is_empty()),
@@ -108,10 +110,17 @@ impl Tap {
             let held = self.kind == Kind::EventsWithoutUsage && !rest.is_empty();
             return held.then(|| Ok(Frame::data(rest.into())));
         }
-        let said = meter.failed;
-        let words = self.last_words("The upstream broke off its answer.", at_boundary);
+        // The upstream's own error, whole but for its blank line, is the last word; if it lacks that, it gets it.
+        let words = match (meter.failed, at_boundary) {
+            (true, true) => None,
+            (true, false) if self.kind == Kind::EventsWithoutUsage => {
+                Some([&rest[..], b"\n\n"].concat().into())
+            }
+            (true, false) => Some(Bytes::from_static(b"\n\n")),
+            (false, _) => Some(self.last_words("The upstream broke off its answer.", at_boundary)),
+        };
         self.call.end(End::Failed);
-        (!said).then(|| Ok(Frame::data(words)))
+        words.map(|words| Ok(Frame::data(words)))
     }
 
     /// An error that stands alone, whatever was half said before.
@@ -188,7 +197,10 @@ impl Tap {
             return Poll::Ready(Some(Ok(Frame::data(words))));
         }
         if self.kind == Kind::Opaque {
-            return Poll::Pending;
+            ready!(self.silent.as_mut().poll(cx));
+            self.upstream = None;
+            self.call.end(End::Failed);
+            return Poll::Ready(Some(Err(Broken)));
         }
         loop {
             ready!(self.silent.as_mut().poll(cx));

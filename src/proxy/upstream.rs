@@ -90,11 +90,11 @@ pub(super) async fn ask(
         .map_err(|_| Reason::BadRequest("The query cannot be passed on.".into()))?;
     *request.headers_mut() = headers::to_upstream(question.headers, upstream);
     let answer = outbound.send(request, upstream.timeout).await;
-    answer.map(|response| response.map(UpstreamBody::Wire)).map_err(|t| in_words(upstream, &t))
+    answer.map(|response| response.map(UpstreamBody::Wire)).map_err(|t| in_words(upstream, t))
 }
 
 /// Without an address or a key: those are the operator's (field report K42).
-fn in_words(upstream: &Upstream, trouble: &Trouble) -> Reason {
+fn in_words(upstream: &Upstream, trouble: Trouble) -> Reason {
     tracing::warn!(upstream = upstream.name, %trouble, "a call failed");
     let status = match trouble {
         Trouble::Slow => StatusCode::GATEWAY_TIMEOUT,

@@ -126,17 +126,21 @@ enum Refused {
 async fn attempt(
     signin: &Signin,
     fields: &Fields,
-    ClientAddress(address): ClientAddress,
+    client: ClientAddress,
 ) -> Result<Option<crate::model::Identity>, Refused> {
     let username = fields.username.trim();
+    let address = client.place();
     let account = (username.to_owned(), address);
     let throttles = &signin.throttles;
     let may = || throttles.account.would(&account).and_then(|()| throttles.address.would(&address));
     may().map_err(Refused::TooOften)?;
-    if username.len() > 255 || fields.password.len() > 1024 {
-        return Ok(None);
-    }
-    let found = signin.local.identify(username, &fields.password).await.map_err(Refused::Store)?;
+    // Postgres knows no text with a NUL: nobody is named so.
+    let odd = username.len() > 255 || username.contains('\0') || fields.password.len() > 1024;
+    let found = if odd {
+        None
+    } else {
+        signin.local.identify(username, &fields.password).await.map_err(Refused::Store)?
+    };
     may().map_err(Refused::TooOften)?;
     if found.is_none() {
         tracing::warn!(%address, "a wrong password or an unknown name");
@@ -146,7 +150,7 @@ async fn attempt(
             id: Hash(signin.entropy.draw()),
             at: signin.clock.now(),
             actor: "nobody".into(),
-            address: Some(address.to_string()),
+            address: Some(client.to_string()),
         };
         let entry = act.entry("signin.failed", "local").saying("wrong password or unknown name");
         signin.store.write(Note(entry)).await.map_err(Refused::Store)?;

@@ -40,10 +40,14 @@ pub struct Signin {
 struct Throttles {
     account: Throttle<(String, IpAddr)>,
     address: Throttle<IpAddr>,
+    /// Browsers sent to a provider.
+    sent: Throttle<IpAddr>,
 }
 
 const WRONG_OF_AN_ACCOUNT: Limit = Limit { most: 10, seconds: 15 * 60 };
 const WRONG_OF_AN_ADDRESS: Limit = Limit { most: 100, seconds: 15 * 60 };
+
+const SENT: Limit = Limit { most: 600, seconds: 60 };
 
 /// What signing in is made of.
 pub struct Parts {
@@ -63,6 +67,7 @@ impl Signin {
             throttles: Arc::new(Throttles {
                 account: Throttle::new(WRONG_OF_AN_ACCOUNT, clock.clone()),
                 address: Throttle::new(WRONG_OF_AN_ADDRESS, clock.clone()),
+                sent: Throttle::new(SENT, clock.clone()),
             }),
             store,
             clock,

@@ -4,7 +4,7 @@ use crate::{
     idp::{Fault, Idp, Leg},
     model::{Hash, Link, LinkError, OwnPath, State as Secret},
     store::signins::{SaveSignin, Signin as Row},
-    web::{self, Browser, Problem, Session},
+    web::{self, Browser, ClientAddress, Problem, Session},
 };
 use axum::{
     extract::State,
@@ -27,7 +27,7 @@ struct Wanted {
 pub(super) async fn get(
     State(signin): State<Signin>,
     browser: Browser,
-    headers: HeaderMap,
+    (address, headers): (ClientAddress, HeaderMap),
     uri: Uri,
 ) -> Response {
     // A parameter that stands there twice says nothing; the link judges its own ones itself.
@@ -43,6 +43,12 @@ pub(super) async fn get(
         (None, [only]) if signin.settings.auto_redirect => Some(only),
         _ => None,
     };
+    if let Some(seconds) = idp.and_then(|_| signin.throttles.sent.count(address.place()).err()) {
+        let text = "This was tried very often just now. Try again in a minute.";
+        return Problem::new(StatusCode::TOO_MANY_REQUESTS, "Wait a little", text)
+            .retry_after(seconds)
+            .into_response();
+    }
     match idp {
         Some(idp) => match leave(&signin, &browser, idp, &return_to, choose).await {
             Ok(response) => response,

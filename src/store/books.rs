@@ -3,7 +3,10 @@
 //! A call takes its slot before it leaves for the upstream, so that a full queue slows calls down and never
 //! loses a row. Here and not in `store::usage`, because this runs as long as the server does.
 use super::{Error, Store, usage::RecordUsage};
-use crate::model::{KeyId, Timestamp, Tokens};
+use crate::{
+    model::{Hash, KeyId, Timestamp, Tokens},
+    world::Entropy,
+};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,9 +35,9 @@ impl Slot {
 impl Books {
     /// Opens the books; the task that writes them ends when the last copy is dropped.
     #[must_use]
-    pub fn open(store: Store) -> Self {
+    pub fn open(store: Store, entropy: Entropy) -> Self {
         let (sender, items) = mpsc::channel(WAITING);
-        tokio::spawn(keep(store, items));
+        tokio::spawn(keep(store, entropy, items));
         Self(sender)
     }
 
@@ -66,7 +69,7 @@ impl Books {
     }
 }
 
-async fn keep(store: Store, mut items: mpsc::Receiver<Item>) {
+async fn keep(store: Store, entropy: Entropy, mut items: mpsc::Receiver<Item>) {
     let mut batch = Vec::new();
     while items.recv_many(&mut batch, BATCH).await > 0 {
         let (mut calls, mut touched, mut marks) = (Vec::new(), Vec::new(), Vec::new());
@@ -78,7 +81,7 @@ async fn keep(store: Store, mut items: mpsc::Receiver<Item>) {
             }
         }
         if !calls.is_empty() || !touched.is_empty() {
-            write(&store, &calls, &touched).await;
+            write(&store, Hash(entropy.draw()), &calls, &touched).await;
         }
         for mark in marks {
             let _ = mark.send(());
@@ -87,10 +90,10 @@ async fn keep(store: Store, mut items: mpsc::Receiver<Item>) {
 }
 
 /// Until it stands. While it does not, the queue fills and calls wait: back-pressure, never a lost row.
-async fn write(store: &Store, calls: &[Tokens], touched: &[(KeyId, Timestamp)]) {
+async fn write(store: &Store, id: Hash, calls: &[Tokens], touched: &[(KeyId, Timestamp)]) {
     let mut pause = Duration::from_millis(50);
     loop {
-        match store.write(RecordUsage::new(calls.to_vec(), touched.to_vec())).await {
+        match store.write(RecordUsage::new(id, calls.to_vec(), touched.to_vec())).await {
             Ok(()) => return,
             Err(error) => {
                 tracing::error!(%error, rows = calls.len(), "usage could not be written; trying again");

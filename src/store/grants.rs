@@ -5,7 +5,7 @@ use super::{
     keys::{self, FreshKey},
     requests::Gate,
 };
-use crate::model::{App, Dialect, GrantId, Terms, Timestamp, UserId};
+use crate::model::{App, Dialect, GrantId, KeyId, Terms, Timestamp, UserId};
 
 #[derive(Debug, Clone)]
 pub struct Grant {
@@ -26,6 +26,8 @@ pub struct Cap(pub i64);
 pub struct Approve {
     /// `None`: no page asked; a live key did.
     pub gate: Option<Gate>,
+    /// The key that begets this one: it must count while it does.
+    pub parent: Option<KeyId>,
     /// `None`: the key joins its parent's grant.
     pub grant: Option<Grant>,
     pub key: FreshKey,
@@ -40,6 +42,8 @@ pub enum Approved {
     Gone,
     /// The person was blocked meanwhile.
     Blocked,
+    /// The key on whose word it was asked counts no more.
+    ParentEnded,
     /// The app has as many live keys as it may. Nothing is used up.
     TooManyKeys,
 }
@@ -51,6 +55,11 @@ impl Operation for Approve {
         let (at, app) = (self.act.at, self.key.app.as_deref());
         if let Some(refused) = hold(tx, &self.key, self.cap, at).await? {
             return Ok(refused);
+        }
+        if let Some(parent) = &self.parent
+            && !keys::is_live(tx, parent, at).await?
+        {
+            return Ok(Approved::ParentEnded);
         }
         if let Some(gate) = &self.gate
             && !gate.pass(tx).await?

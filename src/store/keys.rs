@@ -45,6 +45,18 @@ pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, at: Timestamp) -> Re
     .await
 }
 
+/// Holds a key's row until the commit, if it is live: what is done on the word of a key is done while it counts.
+pub(super) async fn is_live(tx: &mut Tx<'_>, key: &KeyId, at: Timestamp) -> Result<bool, Error> {
+    let live: Option<(KeyId,)> = tx
+        .optional(
+            "UPDATE keys SET id = id
+             WHERE id = $1 AND NOT blocked AND (expires_at IS NULL OR expires_at > $2) RETURNING id",
+            (key, at),
+        )
+        .await?;
+    Ok(live.is_some())
+}
+
 macro_rules! select_keys {
     ($rest:literal) => {
         concat!(
@@ -159,17 +171,55 @@ impl Operation for ListKeys {
     }
 }
 
+/// The newest live keys of a person, and how many there are in all.
+pub struct NewestKeys {
+    pub user: UserId,
+    pub live_at: Timestamp,
+    pub limit: i64,
+}
+
+impl Operation for NewestKeys {
+    type Output = (Vec<Key>, i64);
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        let newest = tx
+            .all(
+                select_keys!(
+                    "WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2)
+                     ORDER BY keys.created_at DESC, keys.id LIMIT $3"
+                ),
+                (&self.user, self.live_at, self.limit),
+            )
+            .await?;
+        let (total,) = tx
+            .one(
+                "SELECT COUNT(*) FROM keys
+                 WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2)",
+                (&self.user, self.live_at),
+            )
+            .await?;
+        Ok((newest, total))
+    }
+}
+
 /// A key made by hand or by the management API.
 pub struct CreateKey {
     pub key: FreshKey,
+    /// The key on whose word it is made.
+    pub by: Option<KeyId>,
     pub act: Act,
 }
 
 impl Operation for CreateKey {
-    /// Whether the owner exists and is not blocked.
+    /// Whether the owner exists and is not blocked, and the key that asked still counts.
     type Output = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        if let Some(by) = &self.by
+            && !is_live(tx, by, self.act.at).await?
+        {
+            return Ok(false);
+        }
         let held: Option<(UserId,)> = tx
             .optional(
                 "UPDATE users SET id = id WHERE id = $1 AND blocked_at IS NULL RETURNING id",
@@ -188,6 +238,8 @@ impl Operation for CreateKey {
 /// Changes the named fields and leaves the others.
 pub struct UpdateKey {
     pub id: KeyId,
+    /// The key on whose word it is done.
+    pub by: Option<KeyId>,
     pub patch: KeyPatch,
     pub act: Act,
 }
@@ -196,6 +248,11 @@ impl Operation for UpdateKey {
     type Output = Option<Key>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        if let Some(by) = &self.by
+            && !is_live(tx, by, self.act.at).await?
+        {
+            return Ok(None);
+        }
         let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
         self.patch.apply(&mut key);
         tx.run(
@@ -214,6 +271,8 @@ impl Operation for UpdateKey {
 /// A new secret for the same key; the old one is dead at once.
 pub struct Regenerate {
     pub id: KeyId,
+    /// The key on whose word it is done.
+    pub by: Option<KeyId>,
     pub hash: Hash,
     pub hint: String,
     pub patch: KeyPatch,
@@ -224,6 +283,11 @@ impl Operation for Regenerate {
     type Output = Option<Key>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        if let Some(by) = &self.by
+            && !is_live(tx, by, self.act.at).await?
+        {
+            return Ok(None);
+        }
         let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
         self.patch.apply(&mut key);
         key.hint.clone_from(&self.hint);

@@ -50,6 +50,18 @@ pub trait Operation: Send + Sync + 'static {
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 }
 
+/// Whether the database answers.
+pub struct Ping;
+
+impl Operation for Ping {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let (_,): (i64,) = tx.one("SELECT CAST(1 AS BIGINT)", ()).await?;
+        Ok(())
+    }
+}
+
 #[derive(Clone)]
 pub struct Store(Arc<Database>);
 

@@ -28,6 +28,13 @@ impl Operation for SaveSignin {
              VALUES ($1, $2, $3, $4, $5, $6)",
             (self.state, browser, idp, return_to, secret, self.expires_at),
         )
+        .await?;
+        tx.run(
+            "DELETE FROM signins WHERE browser = $1 AND hash IN
+                 (SELECT hash FROM signins WHERE browser = $1 AND hash <> $2
+                  ORDER BY expires_at DESC, hash LIMIT 1000 OFFSET 50)",
+            (browser, self.state),
+        )
         .await
     }
 }

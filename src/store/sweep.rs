@@ -49,6 +49,13 @@ impl Operation for Sweep {
             )
             .await?,
         ];
+        let batches: Vec<(Hash,)> = tx
+            .all(
+                "DELETE FROM booked_batches WHERE id IN
+                     (SELECT id FROM booked_batches WHERE at <= $1 LIMIT 500) RETURNING id",
+                (self.at.plus(-Self::CHANGE_KEPT),),
+            )
+            .await?;
         let keys: Vec<(KeyId,)> = tx
             .all(
                 "DELETE FROM keys WHERE id IN
@@ -72,6 +79,6 @@ impl Operation for Sweep {
             )
             .await?;
         let hashes: usize = hashes.iter().map(Vec::len).sum();
-        Ok(hashes + keys.len() + changes.len() + grants.len())
+        Ok(hashes + batches.len() + keys.len() + changes.len() + grants.len())
     }
 }

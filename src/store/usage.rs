@@ -1,10 +1,14 @@
 //! What was used: one row per key, model and day, added to in batches.
 use super::{Error, Operation, Tx};
-use crate::model::{KeyId, Timestamp, Tokens, Usage, UserId};
+use crate::model::{Hash, KeyId, Timestamp, Tokens, Usage, UserId};
 use std::collections::BTreeMap;
 
 /// Adds a batch of calls to the totals, and notes when keys were last used.
+///
+/// A batch has an id, kept for a day: one whose answer was lost may be written again, and counts once.
 pub struct RecordUsage {
+    id: Hash,
+    at: Timestamp,
     sums: BTreeMap<(KeyId, String, i64), Sum>,
     used: BTreeMap<KeyId, Timestamp>,
 }
@@ -21,8 +25,11 @@ struct Sum {
 impl RecordUsage {
     /// Summed and sorted, so that two batches lock the rows they share in the same order.
     #[must_use]
-    pub fn new(calls: Vec<Tokens>, touched: Vec<(KeyId, Timestamp)>) -> Self {
-        let mut batch = Self { sums: BTreeMap::new(), used: touched.into_iter().collect() };
+    pub fn new(id: Hash, calls: Vec<Tokens>, touched: Vec<(KeyId, Timestamp)>) -> Self {
+        let moments = calls.iter().map(|call| call.at).chain(touched.iter().map(|(_, at)| *at));
+        let at = moments.max().unwrap_or(Timestamp(0));
+        let used = touched.into_iter().collect();
+        let mut batch = Self { id, at, sums: BTreeMap::new(), used };
         for call in calls {
             let last = batch.used.entry(call.key.clone()).or_insert(call.at);
             *last = call.at.max(*last);
@@ -51,6 +58,16 @@ impl Operation for RecordUsage {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let first: Option<(Hash,)> = tx
+            .optional(
+                "INSERT INTO booked_batches (id, at) VALUES ($1, $2)
+                 ON CONFLICT (id) DO NOTHING RETURNING id",
+                (self.id, self.at),
+            )
+            .await?;
+        if first.is_none() {
+            return Ok(());
+        }
         for ((key, model, day), sum) in &self.sums {
             tx.run(
                 "INSERT INTO usage (key_id, model, day, user_id, app, calls, input_tokens,

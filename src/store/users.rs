@@ -136,7 +136,8 @@ impl Operation for AnyUser {
     type Output = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
-        let any: Option<(UserId,)> = tx.optional("SELECT id FROM users LIMIT 1", ()).await?;
+        let any: Option<(UserId,)> =
+            tx.optional("SELECT user_id FROM identities LIMIT 1", ()).await?;
         Ok(any.is_some())
     }
 }

@@ -37,15 +37,38 @@ impl ClientAddress {
         if !site.trusts(peer) {
             return Self(peer);
         }
-        let forwarded = parts.headers.get_all("x-forwarded-for").iter();
-        let hops: Vec<IpAddr> = forwarded
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','))
-            .filter_map(|hop| hop.trim().parse::<IpAddr>().ok())
-            .map(|hop| hop.to_canonical())
-            .collect();
-        Self(hops.into_iter().rev().find(|hop| !site.trusts(*hop)).unwrap_or(peer))
+        let lines = parts.headers.get_all("x-forwarded-for").iter();
+        let hops: Vec<&str> =
+            lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).collect();
+        // From our side on: what stands beyond a hop that nobody can read is nobody's word.
+        for hop in hops.into_iter().rev() {
+            match read(hop.trim()) {
+                Some(address) if site.trusts(address) => {}
+                Some(address) => return Self(address),
+                None => return Self(peer),
+            }
+        }
+        Self(peer)
     }
+
+    /// What limits count by: a network of IPv6 is one place, since whoever has an address has all of it.
+    #[must_use]
+    pub fn place(self) -> IpAddr {
+        match self.0 {
+            IpAddr::V4(_) => self.0,
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+            }
+        }
+    }
+}
+
+/// Some proxies write ports: `203.0.113.9:51234`, `[2001:db8::1]:51234`.
+fn read(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    bare.parse::<IpAddr>().ok().or_else(with_port).map(|address| address.to_canonical())
 }
 
 impl std::fmt::Display for ClientAddress {

@@ -24,13 +24,21 @@ pub use session::{NoSession, Session};
 pub use site::Site;
 pub use throttle::{Limit, Throttle};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 
-/// Whether the browser says that a page of ours sent this (Fetch Metadata). Never `Origin`: under
-/// `no-referrer` it is `null`. Browsers too old to say so are held by the handle and the cookie.
+/// Whether the browser says that a page of ours sent this (Fetch Metadata). One too old to say so may send an
+/// `Origin`: another site's is refused, but none is required, since under `no-referrer` it is `null`.
 #[must_use]
 pub fn is_from_us(headers: &HeaderMap) -> bool {
-    says(headers, "sec-fetch-site", &["same-origin", "none"])
+    if headers.contains_key("sec-fetch-site") {
+        return says(headers, "sec-fetch-site", &["same-origin", "none"]);
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    origin.is_none_or(|origin| {
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        origin == "null" || authority.eq_ignore_ascii_case(host)
+    })
 }
 
 /// Whether a person went here, and no script, image or prefetch did.

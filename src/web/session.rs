@@ -79,9 +79,10 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoSession> {
         let store = Store::from_ref(state);
         let at = Clock::from_ref(state).now();
-        for session in Self::claimed(&Site::from_ref(state), &parts.headers) {
+        let site = Site::from_ref(state);
+        for session in Self::claimed(&site, &parts.headers) {
             let found = store.read(SessionOf { session, at }).await.map_err(NoSession::Trouble)?;
-            if let Some(found) = found {
+            if let Some(found) = found.filter(|found| site.signs_in_by(&found.idp)) {
                 let (user, idp) = (found.user, found.idp);
                 return Ok(Self { user, idp, signed_in_at: found.signed_in_at, hash: session });
             }

@@ -10,6 +10,7 @@ struct Inner {
     title: String,
     base_url: BaseUrl,
     trusted_proxies: Vec<IpNet>,
+    idps: Vec<String>,
 }
 
 impl Site {
@@ -19,6 +20,7 @@ impl Site {
             title: config.server.title.clone(),
             base_url: config.server.base_url.clone(),
             trusted_proxies: config.server.trusted_proxies.clone(),
+            idps: config.idps.iter().map(|idp| idp.name.clone()).collect(),
         }))
     }
 
@@ -49,8 +51,9 @@ impl Site {
         self.0.trusted_proxies.iter().any(|net| net.contains(&peer))
     }
 
+    /// Whether a session that began there still counts: not when the provider was taken out (row U7).
     #[must_use]
-    pub fn has_proxies(&self) -> bool {
-        !self.0.trusted_proxies.is_empty()
+    pub fn signs_in_by(&self, idp: &str) -> bool {
+        idp == "local" || self.0.idps.iter().any(|name| name == idp)
     }
 }

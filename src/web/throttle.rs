@@ -72,6 +72,8 @@ impl<K: Hash + Eq> Throttle<K> {
             Some(window) if now < window.ends && window.count >= self.limit.most => {
                 Err((window.ends.0 - now.0).clamp(1, self.limit.seconds))
             }
+            // A new name that could not be counted is not let through either.
+            None if windows.open.len() >= NAMES && windows.swept == now => Err(self.limit.seconds),
             _ => Ok(()),
         }
     }

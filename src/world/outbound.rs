@@ -19,7 +19,7 @@ const IDLE_CONNECTIONS: usize = 512;
 pub struct Outbound(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 /// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 pub enum Trouble {
     #[error("cannot be reached")]
     Unreachable,

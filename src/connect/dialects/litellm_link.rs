@@ -228,6 +228,9 @@ fn in_oauth_words(refusal: Refusal) -> Response {
             let text = "Nothing is lost: try again.";
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text, Some(5))
         }
+        Refusal::KeyEnded => {
+            (StatusCode::UNAUTHORIZED, "invalid_token", "This key has ended.", None)
+        }
         Refusal::SignInAgain => {
             let text = "The last real sign-in is too long ago: sign in with a browser.";
             (StatusCode::FORBIDDEN, "access_denied", text, None)

@@ -24,6 +24,7 @@ async fn o1_no_secret_gets_into_the_log() {
     get(format!("{LINK}&redirect_uri=https://canary-user:canary-pass@evil.example/")).await;
     get("/setup/canary-setup-token-of-many-characters".into()).await;
     get(format!("/key/{second}/regenerate")).await;
+    get(format!("/v1/key//{second}")).await;
     Seen::of(client.get(cli.url()).bearer_auth("sk-canary-unknown-key")).await;
     let body = json!({"model": "demo", "messages": [{"role": "user", "content": "canary-prompt"}]});
     Seen::of(

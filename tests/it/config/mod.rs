@@ -218,6 +218,7 @@ const SETTINGS: &[&str] = &[
     "groups_claim",
     "email_claims",
     "subject_claim",
+    "role_claim",
     "prompt",
     "domains",
     "inject_usage",

@@ -120,3 +120,35 @@ async fn silent_minting_is_bounded() {
     gate.turn(61);
     assert_eq!(beget(&gate, &parent, "").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_key_that_was_just_revoked_elsewhere_makes_nothing_more() {
+    let gate = Gate::new("bearer_revoked").await;
+    let parent = gate.key_of("ada").await;
+    let own = gate.generate(json!({})).await;
+    let own = own["key"].as_str().unwrap();
+    assert_eq!(gate.call(&parent, "gpt-4o").await.status, 200, "warm");
+    assert_eq!(gate.get("/v1/models", own).await.status, 200, "warm");
+    // By the store alone, as another server or a verb does it: this one has not heard of it yet.
+    let keys = gate.get("/key/list", MASTER_KEY).await.json();
+    for key in keys["keys"].as_array().unwrap() {
+        let id = gatekey::model::KeyId::named(key["id"].as_str().unwrap());
+        let which = gatekey::store::keys_end::Which::Id(id);
+        gate.store
+            .write(gatekey::store::keys_end::EndKeys { which, act: gate.act() })
+            .await
+            .unwrap();
+    }
+    let (child, made) =
+        tokio::join!(beget(&gate, &parent, ""), gate.manage("/key/generate", own, json!({})));
+    assert!(child.status == 401 && (400..=401).contains(&made.status), "{child:?} {made:?}");
+    assert_eq!(gate.get("/key/list", MASTER_KEY).await.json()["total_count"], 0);
+}
+
+#[tokio::test]
+async fn a_hand_made_keys_own_end_binds_what_it_begets() {
+    let gate = Gate::new("bearer_short").await;
+    let short = gate.generate(json!({"duration": "10m"})).await;
+    let seen = beget(&gate, short["key"].as_str().unwrap(), "").await;
+    assert_eq!(seen.json()["expires_in"], 600);
+}

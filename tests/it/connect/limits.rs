@@ -16,7 +16,7 @@ async fn only_a_person_who_goes_there_gets_a_key_without_a_page() {
         client.get(&url).header("sec-purpose", "prefetch;prerender"),
         client.head(&url),
     ] {
-        assert_eq!(Seen::of(odd).await.status, 403);
+        assert!(matches!(Seen::of(odd).await.status, 403 | 405));
     }
     let seen = browser.get(&answer).await;
     assert_eq!(seen.status, 200, "{seen:?}");
@@ -67,7 +67,7 @@ async fn a24_what_nobody_finishes_is_bounded_and_existing_sign_ins_go_on() {
     let form = browser.open(EDITOR, "").await;
     let stranger = gate.browser();
     let mut refused = 0;
-    for _ in 0..1300 {
+    for _ in 0..700 {
         let seen = stranger.get("/connect/link").await;
         refused += u32::from(seen.status == 429);
     }

@@ -16,6 +16,7 @@ async fn g5_g7_a_call_reaches_the_upstream_under_its_own_name_and_key() {
         .header("connection", "x-hop")
         .header("x-hop", "1")
         .header("openai-organization", "org")
+        .header("openai-beta", "thing")
         .json(&body);
     let seen = Seen::of(request).await;
     assert_eq!(seen.status, 200, "{seen:?}");
@@ -25,8 +26,10 @@ async fn g5_g7_a_call_reaches_the_upstream_under_its_own_name_and_key() {
     assert_eq!(sent, json!({"model": "gpt-4o-2024", "messages": body["messages"], "unknown": [1]}));
     assert_eq!(headers["authorization"], "Bearer sk-provider-key-of-openai");
     assert_eq!(headers["accept-encoding"], "identity");
-    assert_eq!(headers["openai-organization"], "org");
-    for name in ["x-api-key", "cookie", "x-forwarded-for", "x_auth_user", "x-hop"] {
+    assert_eq!(headers["openai-beta"], "thing");
+    for name in
+        ["openai-organization", "x-api-key", "cookie", "x-forwarded-for", "x_auth_user", "x-hop"]
+    {
         assert!(!headers.contains_key(name), "G7: {name}");
     }
     assert!(!format!("{headers:?}").contains(&key), "G5");

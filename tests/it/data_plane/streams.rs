@@ -92,6 +92,9 @@ async fn k34_an_upstream_that_breaks_off_is_an_error_and_never_a_tidy_end() {
     // After the fifth event of chat a choice has finished, and the stream has not.
     let (_, text) = stream(&gate, &key, (CHAT, "gpt-4o"), "cut 5", json!({})).await;
     assert!(text.contains("\"stop\"") && text.trim_end().ends_with("\"code\":\"502\"}}"), "{text}");
+    // An error without its last blank line is given one, or a client would not see it.
+    let (_, text) = stream(&gate, &key, (CHAT, "gpt-4o"), "bare error", json!({})).await;
+    assert!(text.ends_with("{\"error\":{\"message\":\"gone\"}}\n\n\n"), "{text:?}");
     for wish in ["cut 1", "cut 3", "stop 2", "stop 4"] {
         let (status, text) = stream(&gate, &key, (CHAT, "gpt-4o"), wish, json!({})).await;
         assert_eq!(status, 200);
@@ -106,7 +109,7 @@ async fn k34_an_upstream_that_breaks_off_is_an_error_and_never_a_tidy_end() {
         assert!(last.starts_with("event: error\ndata: {\"type\":\"error\""), "{wish}: {text}");
         assert!(!text.contains("message_stop"), "{wish}: {text}");
     }
-    assert_eq!(gate.usage(&key).await["calls"], 9, "what was produced is booked");
+    assert_eq!(gate.usage(&key).await["calls"], 10, "what was produced is booked");
 }
 
 #[tokio::test]

@@ -81,8 +81,8 @@ async fn g8_an_address_is_taken_from_a_header_only_when_a_proxy_of_ours_says_it(
         for number in 0..12 {
             let fields = [("username", "carol"), ("password", "wrong")];
             let request = gate.client.post(format!("{}/login", gate.url)).form(&fields);
-            let request =
-                request.header("x-forwarded-for", format!("203.0.113.{number}, 127.0.0.1"));
+            let request = request
+                .header("x-forwarded-for", format!("9.9.9.9, 203.0.113.{number}:51234, 127.0.0.1"));
             last = Seen::of(request).await.status;
         }
         assert_eq!(last, expected, "trusted: {trusted}");

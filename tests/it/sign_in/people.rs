@@ -117,3 +117,13 @@ async fn u7_o13_a_blocked_person_is_out_at_once_and_back_when_unblocked() {
         .await;
     assert_eq!(gate.get("/key/list", MASTER_KEY).await.json()["total_count"], 1);
 }
+
+#[tokio::test]
+async fn a_claim_that_nobody_named_makes_no_admin() {
+    let gate = Gate::new("people_role").await;
+    let claims = json!({"sub": "eve", "email": "eve@acme.example", "role": "proxy_admin"});
+    gate.idp.claims(claims);
+    gate.browser().walk("/sso/login?return_to=/").await;
+    let users = gate.store.read(gatekey::store::users::ListUsers).await.unwrap();
+    assert_eq!(users[0].user.role.name(), "internal_user");
+}

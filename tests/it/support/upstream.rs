@@ -177,6 +177,10 @@ async fn odd(wish: &str) -> Option<Response> {
             "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n",
             "data: {\"error\":{\"message\":\"key sk-provider-key-of-openai is dead\"}}\n\n",
         ]),
+        "bare error" => pieces(&[
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n",
+            "data: {\"error\":{\"message\":\"gone\"}}\n",
+        ]),
         "leak json" => {
             Json(json!({"choices": [], "note": "sk-provider-key-of-openai"})).into_response()
         }
