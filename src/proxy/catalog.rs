@@ -112,6 +112,11 @@ impl Upstream {
         clean.into()
     }
 
+    /// The provider's key, to be compared and never to be shown.
+    pub(super) fn secret(&self) -> Option<&[u8]> {
+        self.credential.as_ref().map(|credential| credential.finder.needle())
+    }
+
     pub(super) fn holds_secret(&self, text: &[u8]) -> bool {
         self.credential.as_ref().is_some_and(|credential| credential.finder.find(text).is_some())
     }

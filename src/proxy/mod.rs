@@ -8,6 +8,7 @@ mod demo;
 mod forward;
 mod headers;
 mod lost;
+mod mask;
 mod meter;
 mod metrics;
 mod models;

@@ -2,6 +2,7 @@
 use super::{
     call::{Call, End},
     catalog::Upstream,
+    mask::Mask,
     meter::Event,
     refusal::Dialect,
     upstream::UpstreamBody,
@@ -22,8 +23,8 @@ pub(super) struct Tap {
     upstream: Option<UpstreamBody>,
     /// What was read before the answer began, and each frame on its way.
     first: Option<Bytes>,
-    /// Whose key must not get into the answer.
-    of: Arc<Upstream>,
+    /// The provider's key must not get into the answer.
+    mask: Mask,
     call: Call,
     kind: Kind,
     dialect: Dialect,
@@ -61,7 +62,7 @@ impl Tap {
         Self {
             upstream: Some(upstream),
             first: Some(first).filter(|first| !first.is_empty()),
-            of,
+            mask: Mask::new(of),
             call,
             kind,
             dialect,
@@ -73,7 +74,12 @@ impl Tap {
 
     /// What the caller gets of these bytes. Empty: nothing.
     fn pass(&mut self, bytes: Bytes) -> Bytes {
-        let bytes = self.of.without_secret(bytes);
+        let bytes = self.mask.pass(bytes);
+        self.meter(bytes)
+    }
+
+    /// The same for bytes that are clean.
+    fn meter(&mut self, bytes: Bytes) -> Bytes {
         if self.kind != Kind::EventsWithoutUsage {
             self.call.meter.feed(&bytes);
             return bytes;
@@ -94,6 +100,21 @@ impl Tap {
     /// The upstream's body has ended, well or not: the last words, if any.
     fn end(&mut self, broken: bool) -> Option<Result<Frame<Bytes>, Broken>> {
         self.upstream = None;
+        let rest = self.mask.rest();
+        let tail = if rest.is_empty() { rest } else { self.meter(rest) };
+        match (self.last_of(broken), tail.is_empty()) {
+            (last, true) => last,
+            (Some(Err(Broken)), false) => Some(Err(Broken)),
+            (None, false) => Some(Ok(Frame::data(tail))),
+            (Some(Ok(words)), false) => {
+                let words = words.into_data().unwrap_or_default();
+                Some(Ok(Frame::data([tail, words].concat().into())))
+            }
+        }
+    }
+
+    /// What follows the last byte of the upstream's.
+    fn last_of(&mut self, broken: bool) -> Option<Result<Frame<Bytes>, Broken>> {
         let at_boundary = self.call.meter.at_boundary();
         let rest = self.call.meter.finish();
         let meter = &self.call.meter;
@@ -142,12 +163,14 @@ impl Body for Tap {
         let tap = self.get_mut();
         loop {
             if let Some(first) = tap.first.take() {
-                let passed = tap.pass(first);
+                let mut passed = tap.pass(first);
                 // A body of known length is not asked again after its last byte.
                 if tap.kind == Kind::Opaque
                     && tap.upstream.as_ref().is_some_and(Body::is_end_stream)
+                    && let Some(Ok(rest)) = tap.end(false)
                 {
-                    tap.end(false);
+                    let rest = rest.into_data().unwrap_or_default();
+                    passed = [passed, rest].concat().into();
                 }
                 if !passed.is_empty() {
                     return Poll::Ready(Some(Ok(Frame::data(passed))));

@@ -42,10 +42,12 @@ async fn k36_k42_an_upstreams_error_arrives_without_the_providers_key() {
     let seen = ask("/v1/messages", "claude-x", "gzip detail", false).await;
     assert_eq!((seen.status, &seen.json()["error"]["message"]), (400, &json!("packed words")));
     assert_eq!(gate.usage(&key).await["calls"], 0);
-    for wish in ["leak", "leak json"] {
-        let seen = ask("/v1/chat/completions", "gpt-4o", wish, wish == "leak").await;
+    for wish in ["leak", "leak json", "split leak"] {
+        let seen = ask("/v1/chat/completions", "gpt-4o", wish, wish != "leak json").await;
         assert_eq!(seen.status, 200, "{seen:?}");
-        assert!(!seen.body.contains("sk-provider") && seen.body.contains("*****"), "{}", seen.body);
+        assert!(!seen.body.contains("sk-provider"), "{}", seen.body);
+        assert!(seen.body.contains("*****"), "{}", seen.body);
+        assert_eq!(seen.body.contains("sk-prose"), wish == "split leak", "{}", seen.body);
     }
 }
 
@@ -101,6 +103,32 @@ async fn k43_stopping_refuses_new_calls_lets_streams_end_and_cuts_the_rest_in_wo
     gate.stopped().await;
     let rows = store.read(Calls).await.unwrap();
     assert_eq!(rows, 2, "both are booked");
+}
+
+#[tokio::test]
+async fn k43_a_call_that_is_still_arriving_is_waited_for() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let gate = Gate::with("faults_half", "server.drain = \"10s\"").await;
+    let (key, store) = (gate.key_of("ada").await, gate.store.clone());
+    let body =
+        json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}).to_string();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let (first, second) = body.split_at(20);
+    let mut stream =
+        tokio::net::TcpStream::connect(gate.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(format!("{head}{first}").as_bytes()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    gate.shutdown.closing.cancel();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    stream.write_all(second.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Hi there"), "{answer}");
+    gate.stopped().await;
+    assert_eq!(store.read(Calls).await.unwrap(), 1);
 }
 
 struct Calls;

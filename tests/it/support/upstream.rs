@@ -146,18 +146,9 @@ async fn count(State(known): Shared, request: Request) -> Response {
     }
 }
 
-/// Answers that are none.
-async fn odd(wish: &str) -> Option<Response> {
-    let error = json!({"error": {"message": "the key sk-provider-key-of-openai is over its quota", "type": "x", "code": "y"}});
+/// Streams in exactly these pieces.
+fn pieced(wish: &str) -> Option<Response> {
     Some(match wish {
-        "empty" => ([(header::CONTENT_TYPE, "text/event-stream")], "").into_response(),
-        "error" => {
-            let event = format!(
-                "data: {}\n\n",
-                json!({"error": {"message": "no such thing", "code": 429}})
-            );
-            ([(header::CONTENT_TYPE, "text/event-stream")], event).into_response()
-        }
         "ping error" => pieces(&[
             "event: ping\ndata: {\"type\": \"ping\"}\n\n",
             "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n",
@@ -170,17 +161,43 @@ async fn odd(wish: &str) -> Option<Response> {
             "data: {\"error\": {\"message\": \"x\", \"code\": \"429\"}}\n\n",
         ]),
         "text error" => pieces(&["data: {\"error\": \"boom\"}\n\n"]),
-        "json error" => {
-            Json(json!({"error": {"message": "no such thing", "code": 429}})).into_response()
-        }
         "leak" => pieces(&[
             "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n",
             "data: {\"error\":{\"message\":\"key sk-provider-key-of-openai is dead\"}}\n\n",
+        ]),
+        "split leak" => pieces(&[
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"sk-provi",
+            "der-key-of-op",
+            "enai and sk-pro",
+            "se\"},\"finish_reason\":\"stop\"}]}\n\n",
+            "data: [DONE]\n\n",
         ]),
         "bare error" => pieces(&[
             "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n",
             "data: {\"error\":{\"message\":\"gone\"}}\n",
         ]),
+        _ => return None,
+    })
+}
+
+/// Answers that are none.
+async fn odd(wish: &str) -> Option<Response> {
+    if let Some(pieced) = pieced(wish) {
+        return Some(pieced);
+    }
+    let error = json!({"error": {"message": "the key sk-provider-key-of-openai is over its quota", "type": "x", "code": "y"}});
+    Some(match wish {
+        "empty" => ([(header::CONTENT_TYPE, "text/event-stream")], "").into_response(),
+        "error" => {
+            let event = format!(
+                "data: {}\n\n",
+                json!({"error": {"message": "no such thing", "code": 429}})
+            );
+            ([(header::CONTENT_TYPE, "text/event-stream")], event).into_response()
+        }
+        "json error" => {
+            Json(json!({"error": {"message": "no such thing", "code": 429}})).into_response()
+        }
         "leak json" => {
             Json(json!({"choices": [], "note": "sk-provider-key-of-openai"})).into_response()
         }
