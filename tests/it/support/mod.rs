@@ -14,13 +14,14 @@ pub(crate) use upstream::Upstream;
 pub(crate) const LINK: &str = "/sso/key/generate?response_type=oauth_token";
 pub(crate) const EDITOR: &str = "vscode://RooVeterinaryInc.roo-cline/litellm";
 
-/// Asks again until it holds, for two seconds: for what another task or process does in its own time.
+/// Asks again until it holds, for ten seconds: for what another task or process does in its own time, on a
+/// machine that may be busy.
 pub(crate) async fn soon<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
-    for _ in 0..200 {
+    for _ in 0..1000 {
         if holds().await {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("not within two seconds: {what}");
+    panic!("not within ten seconds: {what}");
 }
