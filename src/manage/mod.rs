@@ -1,14 +1,8 @@
 //! Owns the JSON management API in LiteLLM's shapes. Never here: pages, calls to models.
 mod actor;
 mod body;
-mod delete;
-mod generate;
-mod info;
-mod list;
+mod key;
 mod refusal;
-mod shape;
-mod target;
-mod update;
 
 pub use actor::Actor;
 pub use refusal::Refusal;
@@ -19,11 +13,7 @@ use crate::{
     web::Site,
     world::{Clock, Entropy},
 };
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, post},
-};
+use axum::{Router, extract::FromRef};
 
 #[derive(Clone, FromRef)]
 pub struct Manage {
@@ -48,14 +38,5 @@ impl Manage {
 }
 
 pub fn routes() -> Router<Manage> {
-    Router::new()
-        .route("/key/generate", post(generate::post))
-        .route("/key/info", get(info::get))
-        .route("/key/list", get(list::get))
-        .route("/key/update", post(update::post))
-        .route("/key/delete", post(delete::post))
-        .route("/key/regenerate", post(update::regenerate))
-        .route("/key/{key}/regenerate", post(update::regenerate_named))
-        .route("/key/block", post(update::block))
-        .route("/key/unblock", post(update::unblock))
+    Router::new().merge(key::routes())
 }

@@ -1,0 +1,27 @@
+//! `/key/*`: keys by hand, and what became of them.
+mod delete;
+mod generate;
+mod info;
+mod list;
+mod shape;
+mod target;
+mod update;
+
+use super::{Actor, Manage, Refusal, body};
+use axum::{
+    Router,
+    routing::{get, post},
+};
+
+pub(super) fn routes() -> Router<Manage> {
+    Router::new()
+        .route("/key/generate", post(generate::post))
+        .route("/key/info", get(info::get))
+        .route("/key/list", get(list::get))
+        .route("/key/update", post(update::post))
+        .route("/key/delete", post(delete::post))
+        .route("/key/regenerate", post(update::regenerate))
+        .route("/key/{key}/regenerate", post(update::regenerate_named))
+        .route("/key/block", post(update::block))
+        .route("/key/unblock", post(update::unblock))
+}
