@@ -23,7 +23,7 @@ use crate::{
 use anyhow::Context as _;
 use axum::{Router, middleware, routing::get};
 use health::Health;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Expired rows are looked for so often.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -49,13 +49,14 @@ pub struct World {
 impl App {
     pub async fn new(config: &Config, world: World) -> anyhow::Result<Self> {
         let World { store, clock, entropy } = world;
-        let keyring = config.server.keyring(entropy.draw()).context("server.secret")?;
+        let keyring = Arc::new(config.server.keyring(entropy.draw()).context("server.secret")?);
         let (site, cors, outbound) = (Site::new(config), LinkCors::new(config), Outbound::new());
         let (shutdown, metrics) = (Shutdown::default(), Metrics::default());
         let books = Books::open(store.clone(), entropy.clone());
         let idps = Idps::new(config, &outbound, &clock);
         let parts = (store.clone(), books.clone(), clock.clone(), entropy.clone());
-        let guard = Guard::open(parts, &config.server).await?;
+        signin::reconcile(&idps, &store, &clock, &entropy).await?;
+        let guard = Guard::open(parts, &config.server, &shutdown).await?;
         let (setup, setup_path) =
             signin::offer_setup(config, &store, &clock, &entropy).await?.unzip();
 
@@ -83,7 +84,7 @@ struct Shared {
 /// What one room alone has.
 struct Own {
     idps: Idps,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
     setup: Option<Setup>,
     outbound: Outbound,
     metrics: Metrics,
@@ -96,11 +97,18 @@ impl Shared {
         let Own { idps, keyring, setup, outbound, metrics } = own;
         let world = (store.clone(), clock.clone(), entropy.clone());
         let door = layers::Door::new(site.clone(), entropy, metrics.clone());
-        let parts =
-            signin::Parts { world: world.clone(), site: site.clone(), idps, keyring, setup };
+        let parts = signin::Parts {
+            world: world.clone(),
+            site: site.clone(),
+            guard: guard.clone(),
+            idps,
+            keyring: keyring.clone(),
+            setup,
+        };
         let signin = Signin::new(config, parts);
         let journey = Journey::new(config, world.clone(), site.clone(), guard.clone());
-        let manage = Manage::new(world.clone(), site.clone(), guard.clone(), books.clone());
+        let manage =
+            Manage::new(world.clone(), site.clone(), guard.clone(), books.clone(), keyring.clone());
         let console = Console::new(world, site.clone(), guard.clone(), books.clone());
         let health = Health {
             store,

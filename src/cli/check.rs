@@ -42,6 +42,16 @@ fn describe(config: &Config) {
     for idp in &config.idps {
         let kind = match &idp.kind {
             IdpKind::Oidc { issuer } => format!("OpenID Connect, {issuer}"),
+            IdpKind::Google { issuer } => format!("Google, {issuer}"),
+            IdpKind::Microsoft(entra) => format!("Entra ID, {}/{}", entra.authority, entra.tenant),
+            IdpKind::GitHub { url, .. } => format!("GitHub, {url}"),
+            IdpKind::Header(headers) => {
+                println!(
+                    "sign-in   {}: the header {} from a proxy in front",
+                    idp.name, headers.user
+                );
+                continue;
+            }
             IdpKind::Generic(endpoints) => format!("generic OAuth, {}", endpoints.authorization),
         };
         let callback = if idp.plain_callback { String::new() } else { format!("/{}", idp.name) };
@@ -101,9 +111,13 @@ async fn online(config: &Config) -> Result<(), Failure> {
         }
     };
     say("the database", database(config).await.map_err(|error| error.to_string()));
-    for idp in Idps::new(config, &Outbound::new(), &Clock::system()).all() {
-        let outcome = idp.check().await.map_err(|fault| fault.to_string());
-        say(&format!("the identity provider {}", idp.name()), outcome);
+    let (outbound, clock) = (Outbound::new(), Clock::system());
+    for idp in Idps::new(config, &outbound, &clock).all() {
+        let redirect_uri = format!("{}{}", config.server.base_url, idp.callback());
+        for checked in idp.check(&outbound, &clock, &redirect_uri).await {
+            let what = format!("the identity provider {}: {}", idp.name(), checked.what);
+            say(&what, checked.outcome);
+        }
     }
     match wrong {
         0 => Ok(()),

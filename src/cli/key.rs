@@ -3,8 +3,9 @@ use super::{failure::Failure, opened::Opened, table};
 use crate::{
     model::{AccessKey, Key, KeyId, Lifetime, ModelList, Timestamp},
     store::{
-        keys::{CreateKey, FreshKey, ListKeys},
+        keys::{CreateKey, FreshKey, ListKeys, MayOwn},
         keys_end::{EndKeys, Which},
+        users::EnsureService,
     },
 };
 use clap::{Args, Subcommand};
@@ -24,8 +25,11 @@ pub(super) enum Verb {
 #[derive(Args)]
 pub(super) struct Create {
     /// Whose key it is: an id, a local account, or an e-mail that one person has
-    #[arg(long, value_name = "EMAIL")]
-    user: String,
+    #[arg(long, value_name = "EMAIL", required_unless_present = "team")]
+    user: Option<String>,
+    /// The team whose models it may call; without --user it is the team's own, and ends with no person's leaving
+    #[arg(long, value_name = "TEAM")]
+    team: Option<String>,
     /// What lists call it
     #[arg(long)]
     alias: Option<String>,
@@ -52,6 +56,9 @@ pub(super) struct Revoke {
     /// All keys of a person
     #[arg(long)]
     user: Option<String>,
+    /// All keys of a team
+    #[arg(long)]
+    team: Option<String>,
     /// All keys of an app, as `gatekey key list` shows it
     #[arg(long)]
     app: Option<String>,
@@ -73,25 +80,43 @@ impl Verb {
 
 impl Create {
     async fn run(self, opened: &Opened) -> Result<(), Failure> {
-        let user = opened.person(&self.user).await?;
         let at = opened.clock.now();
+        let team = match &self.team {
+            Some(text) => Some(opened.team(text).await?.id),
+            None => None,
+        };
+        let user = match (&self.user, &team) {
+            (Some(text), _) => opened.person(text).await?.id,
+            (None, Some(team)) => {
+                opened.store.write(EnsureService { team: team.clone(), at }).await?
+            }
+            (None, None) => return Err(Failure::usage("say whose key: --user, --team, or both")),
+        };
         let secret = AccessKey::new(opened.entropy.draw());
         let key = FreshKey {
             id: KeyId::new(opened.entropy.draw()),
             hash: secret.hash(),
             hint: secret.hint(),
             alias: self.alias,
-            user: user.id,
+            user,
             grant: None,
             app: None,
+            team,
             models: ModelList(self.models),
             metadata: "{}".into(),
             signed_in_at: at,
             expires_at: self.duration.map(|duration| at.plus(duration.seconds())),
         };
-        if !opened.store.write(CreateKey { key, by: None, act: opened.act() }).await? {
-            let text = format!("{} is blocked: gatekey user unblock {0}", self.user);
-            return Err(Failure::failed(text));
+        match opened.store.write(CreateKey { key, by: None, act: opened.act() }).await? {
+            MayOwn::Yes => {}
+            MayOwn::No => {
+                let text = "the person is blocked or out: `gatekey user list` says why";
+                return Err(Failure::failed(text));
+            }
+            MayOwn::NotInTeam => {
+                let text = "the person is not in that team, or it is blocked: `gatekey team info`";
+                return Err(Failure::failed(text));
+            }
         }
         println!("{}", secret.expose());
         Ok(())
@@ -104,8 +129,15 @@ impl List {
         let mut keys: Vec<Key> = Vec::new();
         loop {
             let offset = i64::try_from(keys.len()).unwrap_or(i64::MAX);
-            let list =
-                ListKeys { user: None, app: None, alias: None, live_at: None, limit: PAGE, offset };
+            let list = ListKeys {
+                user: None,
+                app: None,
+                alias: None,
+                team: None,
+                live_at: None,
+                limit: PAGE,
+                offset,
+            };
             let (page, _) = opened.store.read(list).await?;
             let ended = page.len() < usize::try_from(PAGE).unwrap_or(0);
             keys.extend(page);
@@ -120,7 +152,7 @@ impl List {
         }
         let at = opened.clock.now();
         let rows: Vec<_> = keys.iter().map(|key| as_row(key, at)).collect();
-        table::print(&["ID", "ALIAS", "USER", "APP", "ENDS", "LAST USED", "STATE"], &rows);
+        table::print(&["ID", "ALIAS", "USER", "TEAM", "APP", "ENDS", "LAST USED", "STATE"], &rows);
         Ok(())
     }
 }
@@ -136,7 +168,10 @@ fn as_json(key: &Key) -> serde_json::Value {
         "created_at": key.created_at.rfc3339(),
         "expires_at": time(key.expires_at),
         "last_used_at": time(key.last_used_at),
-        "blocked": key.blocked || key.owner.blocked,
+        "team_id": key.team.as_ref().map(|team| &team.id),
+        "team": key.team.as_ref().and_then(|team| team.alias.as_ref()),
+        "blocked": key.why_blocked().is_some(),
+        "block_reason": key.why_blocked(),
     })
 }
 
@@ -147,25 +182,31 @@ fn as_row(key: &Key, now: Timestamp) -> Vec<String> {
         key.id.to_string(),
         or_dash(key.alias.as_ref()),
         key.owner.shown().to_owned(),
+        or_dash(key.team.as_ref().and_then(|team| team.alias.as_ref())),
         or_dash(key.app.as_ref()),
         time(key.expires_at),
         time(key.last_used_at),
-        format!("{:?}", key.state(now)).to_lowercase(),
+        key.why_blocked().unwrap_or_else(|| format!("{:?}", key.state(now)).to_lowercase()),
     ]
 }
 
 impl Revoke {
     async fn run(self, opened: &Opened) -> Result<(), Failure> {
-        let which = match (self.id, self.user, self.app, self.before) {
+        let which = match (self.id, self.user, self.team, self.app, self.before) {
             (Some(id), ..) => Which::Id(KeyId::named(&id)),
             (_, Some(user), ..) => Which::User(opened.person(&user).await?.id),
-            (_, _, Some(app), _) => Which::App(app),
+            (_, _, Some(team), ..) => Which::Team(opened.team(&team).await?.id),
+            (_, _, _, Some(app), _) => Which::App(app),
             (.., Some(date)) => {
                 let text =
                     "--before must be a date (2026-11-25) or a moment (2026-11-25T12:00:00Z)";
                 Which::Before(Timestamp::parse(&date).ok_or_else(|| Failure::usage(text))?)
             }
-            _ => return Err(Failure::usage("say which keys: an id, --user, --app or --before")),
+            _ => {
+                return Err(Failure::usage(
+                    "say which keys: an id, --user, --team, --app or --before",
+                ));
+            }
         };
         let mut ended = 0;
         loop {

@@ -1,5 +1,6 @@
 //! Owns the command line: a file a verb. Never here: what a verb means to the store or to a server.
 #![expect(clippy::print_stdout, reason = "a command line speaks on stdout")]
+mod audit;
 mod backup;
 mod check;
 mod demo;
@@ -9,6 +10,7 @@ mod migrate;
 mod opened;
 mod serve;
 mod table;
+mod team;
 mod user;
 
 use clap::{Parser, Subcommand};
@@ -61,6 +63,11 @@ enum Verb {
     /// Add, list, block and unblock people
     #[command(subcommand)]
     User(user::Verb),
+    /// Make and change teams, and say who is in them
+    #[command(subcommand)]
+    Team(team::Verb),
+    /// Show who did what to whom, the newest first
+    Audit(audit::Audit),
     /// Copy the SQLite database to a new file, while it is served
     Backup(backup::Backup),
 }
@@ -92,6 +99,8 @@ async fn run(Arguments { verb, config }: Arguments) -> Result<(), Failure> {
         Verb::Migrate => migrate::run(config).await,
         Verb::Key(verb) => verb.run(config).await,
         Verb::User(verb) => verb.run(config).await,
+        Verb::Team(verb) => verb.run(config).await,
+        Verb::Audit(audit) => audit.run(config).await,
         Verb::Backup(backup) => backup.run(config),
     }
 }

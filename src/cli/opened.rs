@@ -2,8 +2,8 @@
 use super::failure::Failure;
 use crate::{
     config::{Config, Database, LogFormat, Sources},
-    model::{Hash, User},
-    store::{Store, audit::Act, users::FindUsers},
+    model::{Hash, Team, User},
+    store::{Store, audit::Act, teams::TeamNamed, users::FindUsers},
     world::{Clock, Entropy},
 };
 use std::{io::IsTerminal as _, path::PathBuf};
@@ -41,6 +41,14 @@ impl Opened {
             actor: "command line".into(),
             address: None,
         }
+    }
+
+    /// The team a text means: its id or its name.
+    pub(super) async fn team(&self, text: &str) -> Result<Team, Failure> {
+        let found = self.store.read(TeamNamed(text.to_owned())).await?;
+        found.map(|(team, _)| team).ok_or_else(|| {
+            Failure::failed(format!("there is no team {text:?}: `gatekey team list` shows all"))
+        })
     }
 
     /// The one person a text means: an id, a local account, or an e-mail that only one has.

@@ -2,10 +2,13 @@
 use super::{failure::Failure, opened::Opened, table};
 use crate::{
     idp::hash_password,
-    model::{Role, Timestamp, UserId},
+    model::{Handle, Role, Timestamp, User, UserId},
     store::{
-        accounts::AddAccount,
-        users::{Block, ListUsers, Listed},
+        accounts::{AddAccount, OfferReset},
+        keys_end::{EndKeys, Which},
+        leaving::{Back, Leave, Return, Who},
+        users::{ListUsers, Listed},
+        users_change::{DeleteUser, UpdateUser, UserPatch},
     },
 };
 use clap::{Args, Subcommand};
@@ -18,6 +21,7 @@ use std::{
 const SHORTEST: usize = 8;
 
 #[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "it is the text of --help")]
 pub(super) enum Verb {
     /// Add a local account, for somebody whom no identity provider signs in
     ///
@@ -25,10 +29,18 @@ pub(super) enum Verb {
     Add(Add),
     /// List everybody who was added or has signed in
     List(List),
-    /// Block a person: sessions end, and keys refuse within a second
-    Block(Named),
+    /// Give a person a role: proxy_admin, proxy_admin_viewer, internal_user or internal_user_viewer
+    ///
+    /// It counts when the provider gives none, and the person signs in again to have it.
+    Role(SetRole),
+    /// Block a person: sessions end, keys refuse within a second, running calls are cut
+    Block(Block),
     /// Let a blocked person in again; keys that have not ended work again
     Unblock(Named),
+    /// Make a link by which the owner of a local account sets a new password, once, within a day
+    Reset(Named),
+    /// Delete a person and their keys; what they used stays in the books
+    Delete(Named),
 }
 
 #[derive(Args)]
@@ -42,9 +54,29 @@ pub(super) struct Add {
 
 #[derive(Args)]
 pub(super) struct List {
+    /// Only those with a word of name or address that begins so
+    #[arg(long, value_name = "WORD")]
+    search: Option<String>,
     /// One JSON array
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct SetRole {
+    /// An id, a local account, or an e-mail that one person has
+    user: String,
+    /// The role
+    role: String,
+}
+
+#[derive(Args)]
+pub(super) struct Block {
+    /// An id, a local account, or an e-mail that one person has
+    user: String,
+    /// Why, for lists and the audit
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 #[derive(Args)]
@@ -59,8 +91,11 @@ impl Verb {
         match self {
             Self::Add(add) => add.run(&opened).await,
             Self::List(list) => list.run(&opened).await,
-            Self::Block(named) => named.set(&opened, true).await,
-            Self::Unblock(named) => named.set(&opened, false).await,
+            Self::Role(role) => role.run(&opened).await,
+            Self::Block(block) => block.run(&opened).await,
+            Self::Unblock(named) => named.unblock(&opened).await,
+            Self::Reset(named) => named.reset(&opened).await,
+            Self::Delete(named) => named.delete(&opened).await,
         }
     }
 }
@@ -114,7 +149,19 @@ fn password() -> Result<String, Failure> {
 
 impl List {
     async fn run(self, opened: &Opened) -> Result<(), Failure> {
-        let people = opened.store.read(ListUsers).await?;
+        const PAGE: i64 = 500;
+        let mut people: Vec<Listed> = Vec::new();
+        loop {
+            let offset = i64::try_from(people.len()).unwrap_or(i64::MAX);
+            let search = self.search.clone();
+            let list = ListUsers { search, limit: PAGE, offset, ..ListUsers::default() };
+            let (page, total) = opened.store.read(list).await?;
+            let ended = page.is_empty();
+            people.extend(page);
+            if ended || i64::try_from(people.len()).unwrap_or(i64::MAX) >= total {
+                break;
+            }
+        }
         if self.json {
             let array: Vec<_> = people.iter().map(as_json).collect();
             println!("{:#}", serde_json::Value::Array(array));
@@ -135,7 +182,8 @@ fn as_json(listed: &Listed) -> serde_json::Value {
         "role": user.role,
         "created_at": listed.created_at.rfc3339(),
         "signed_in_at": listed.signed_in_at.map(Timestamp::rfc3339),
-        "blocked": user.blocked,
+        "blocked": !user.standing.is_good(),
+        "block_reason": user.standing.why(),
     })
 }
 
@@ -148,18 +196,86 @@ fn as_row(listed: &Listed) -> Vec<String> {
         or_dash(&user.name),
         user.role.name().into(),
         listed.signed_in_at.map_or("never".into(), Timestamp::rfc3339),
-        if user.blocked { "blocked".into() } else { "-".into() },
+        user.standing.why().unwrap_or_else(|| "-".into()),
     ]
 }
 
-impl Named {
-    async fn set(self, opened: &Opened, blocked: bool) -> Result<(), Failure> {
+impl SetRole {
+    async fn run(self, opened: &Opened) -> Result<(), Failure> {
+        let role = Role::parse(&self.role).ok_or_else(|| {
+            let all = "proxy_admin, proxy_admin_viewer, internal_user, internal_user_viewer";
+            Failure::usage(format!("{:?} is no role; there is: {all}", self.role))
+        })?;
         let user = opened.person(&self.user).await?;
-        let block = Block { user: user.id.clone(), blocked, act: opened.act() };
-        if !opened.store.write(block).await? {
-            return Err(Failure::failed(format!("{} is gone", user.id)));
+        let patch = UserPatch { role: Some(role), ..UserPatch::default() };
+        let update = UpdateUser { id: user.id.clone(), patch, act: opened.act() };
+        opened.store.write(update).await?.ok_or_else(|| gone(&user))?;
+        println!("{} is {}", user.shown(), role.name());
+        Ok(())
+    }
+}
+
+fn gone(user: &User) -> Failure {
+    Failure::failed(format!("{} is gone", user.id))
+}
+
+impl Block {
+    async fn run(self, opened: &Opened) -> Result<(), Failure> {
+        let user = opened.person(&self.user).await?;
+        let who = Who::Blocked(user.id.clone());
+        let leave = Leave { who, why: self.reason, act: opened.act() };
+        if !opened.store.write(leave).await? {
+            return Err(gone(&user));
         }
-        println!("{} {}", if blocked { "blocked" } else { "unblocked" }, user.shown());
+        println!("blocked {}", user.shown());
+        Ok(())
+    }
+}
+
+impl Named {
+    async fn unblock(self, opened: &Opened) -> Result<(), Failure> {
+        let user = opened.person(&self.user).await?;
+        let back = Return { who: Back::User(user.id.clone()), act: opened.act() };
+        if !opened.store.write(back).await? {
+            return Err(gone(&user));
+        }
+        println!("unblocked {}", user.shown());
+        Ok(())
+    }
+
+    /// The link is on stdout, alone.
+    async fn reset(self, opened: &Opened) -> Result<(), Failure> {
+        let user = opened.person(&self.user).await?;
+        let token = Handle::new(opened.entropy.draw());
+        let offer = OfferReset {
+            user: user.id.clone(),
+            token: token.hash(),
+            expires_at: opened.clock.now().plus(OfferReset::SECONDS),
+            act: opened.act(),
+        };
+        if !opened.store.write(offer).await? {
+            let text = "has no local account: the identity provider keeps their password";
+            return Err(Failure::failed(format!("{} {text}", user.shown())));
+        }
+        println!("{}/reset/{}", opened.config.server.base_url, token.expose());
+        Ok(())
+    }
+
+    async fn delete(self, opened: &Opened) -> Result<(), Failure> {
+        let user = opened.person(&self.user).await?;
+        let why = Some("deleted".to_owned());
+        let leave = Leave { who: Who::Blocked(user.id.clone()), why, act: opened.act() };
+        opened.store.write(leave).await?;
+        loop {
+            let end = EndKeys { which: Which::User(user.id.clone()), act: opened.act() };
+            if opened.store.write(end).await?.len() < EndKeys::MOST {
+                break;
+            }
+        }
+        if !opened.store.write(DeleteUser { id: user.id.clone(), act: opened.act() }).await? {
+            return Err(gone(&user));
+        }
+        println!("deleted {}", user.shown());
         Ok(())
     }
 }

@@ -5,6 +5,8 @@ use super::{
     secret::Secret,
     setting::SafeUrl,
 };
+use http::HeaderName;
+use ipnet::IpNet;
 
 #[derive(Debug, Clone)]
 pub struct Idp {
@@ -17,8 +19,11 @@ pub struct Idp {
     pub claims: Names,
     /// Sent as `prompt` at every sign-in.
     pub prompt: Option<String>,
-    /// E-mail domains for which this provider is the authority.
+    /// E-mail domains for which this provider is the authority: whoever was made in advance with such an
+    /// address is claimed by a sign-in here. Lower case.
     pub domains: Vec<String>,
+    /// Whose people may come in: Workspace domains, Entra tenant ids, GitHub organisations. Empty: everybody's.
+    pub tenants: Vec<String>,
     /// `/sso/callback`, as a LiteLLM deployment has registered it, instead of `/sso/callback/{name}`.
     pub plain_callback: bool,
 }
@@ -27,8 +32,43 @@ pub struct Idp {
 pub enum Kind {
     /// OpenID Connect by discovery.
     Oidc { issuer: String },
+    /// Google: OpenID Connect, and the domain of a Workspace account.
+    Google { issuer: String },
+    /// Entra ID: one tenant or many, groups from the claim or from Graph, app roles.
+    Microsoft(Microsoft),
+    /// GitHub or GitHub Enterprise: OAuth 2.0, and its own API.
+    GitHub { url: String, api: String },
+    /// A proxy in front that has signed people in and says so in headers.
+    Header(Headers),
     /// OAuth 2.0 with a userinfo endpoint; no `id_token` is believed, since no key is known.
     Generic(Endpoints),
+}
+
+#[derive(Debug, Clone)]
+pub struct Microsoft {
+    /// `https://login.microsoftonline.com`, or a national cloud's.
+    pub authority: String,
+    /// An id, a domain, or `common`, `organizations`, `consumers`.
+    pub tenant: String,
+    pub graph: String,
+}
+
+impl Microsoft {
+    /// Whether people of every tenant come to this address.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.tenant.as_str(), "common" | "organizations" | "consumers")
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Headers {
+    /// The other end of the connection must be one of these.
+    pub from: Vec<IpNet>,
+    pub user: HeaderName,
+    pub email: Option<HeaderName>,
+    pub name: Option<HeaderName>,
+    pub groups: Option<HeaderName>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,12 +106,13 @@ impl Default for Names {
     }
 }
 
-pub(super) fn read(reader: &mut Reader) -> Vec<Idp> {
+/// `looks_at_groups`: whether any rule hangs on a provider's groups.
+pub(super) fn read(reader: &mut Reader, looks_at_groups: bool) -> Vec<Idp> {
     let from_file = reader.has("idp");
     let mut idps: Vec<Idp> = Vec::new();
     for section in reader.tables("idp") {
         let line = section.line();
-        if let Some(idp) = one(section, reader) {
+        if let Some(idp) = one(section, reader, looks_at_groups) {
             if idps.iter().any(|other| other.name == idp.name) {
                 reader.problem(
                     line,
@@ -82,17 +123,18 @@ pub(super) fn read(reader: &mut Reader) -> Vec<Idp> {
             idps.push(idp);
         }
     }
-    match litellm::generic_idp(reader) {
-        Some(_) if from_file => {
-            reader.warn("GENERIC_CLIENT_ID is ignored: the file has [[idp]] of its own");
+    for idp in litellm::idps(reader) {
+        if from_file {
+            let variable = format!("{}_CLIENT_ID", idp.name.to_uppercase());
+            reader.warn(format!("{variable} is ignored: the file has [[idp]] of its own"));
+        } else {
+            idps.push(idp);
         }
-        Some(generic) => idps.push(generic),
-        None => {}
     }
     idps
 }
 
-fn one(mut s: Section, reader: &mut Reader) -> Option<Idp> {
+fn one(mut s: Section, reader: &mut Reader, looks_at_groups: bool) -> Option<Idp> {
     let name: Option<String> = s.need(reader, "name", "\"company\"");
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name
@@ -102,30 +144,78 @@ fn one(mut s: Section, reader: &mut Reader) -> Option<Idp> {
         s.wrong(reader, "name", "must be small letters, digits and dashes, and not \"local\"");
     }
     let kind = kind(&mut s, reader);
-    let client_id: Option<String> = s.need(reader, "client_id", "\"gatekey\"");
+    let client_id: Option<String> = match &kind {
+        Some(Kind::Header(_)) => Some(String::new()),
+        _ => s.need(reader, "client_id", "\"gatekey\""),
+    };
     let client_secret = s.get(reader, "client_secret");
-    let defaults = Names::default();
+    let defaults = kind.as_ref().map(Names::of).unwrap_or_default();
     let claims = Names {
         groups: s.get(reader, "groups_claim").unwrap_or(defaults.groups.clone()),
         email: s.get(reader, "email_claims").unwrap_or(defaults.email.clone()),
         subject: s.get(reader, "subject_claim").unwrap_or(defaults.subject.clone()),
-        role: s.get(reader, "role_claim"),
+        role: s.get(reader, "role_claim").or(defaults.role.clone()),
         ..defaults
     };
+    let tenants: Vec<String> = s.get(reader, "tenants").unwrap_or_default();
     let scopes: Option<Vec<String>> = s.get(reader, "scopes");
-    let idp = Idp {
-        name: name.unwrap_or_default(),
-        kind: kind?,
-        client_id: client_id?,
-        client_secret,
-        scopes: scopes.unwrap_or_else(|| ["openid", "profile", "email"].map(str::to_owned).into()),
-        claims,
-        prompt: s.get(reader, "prompt"),
-        domains: s.get(reader, "domains").unwrap_or_default(),
-        plain_callback: false,
-    };
+    let domains: Vec<String> = s.get(reader, "domains").unwrap_or_default();
+    let prompt = s.get(reader, "prompt");
+    must_be_bounded(&s, reader, kind.as_ref(), &tenants);
     s.done(reader);
-    Some(idp)
+    let (kind, client_id) = (kind?, client_id?);
+    let scopes = scopes.unwrap_or_else(|| kind.scopes(looks_at_groups || !tenants.is_empty()));
+    Some(Idp {
+        name: name.unwrap_or_default(),
+        kind,
+        client_id,
+        client_secret,
+        scopes,
+        claims,
+        prompt,
+        domains: domains
+            .iter()
+            .map(|domain| domain.trim_start_matches('@').to_ascii_lowercase())
+            .collect(),
+        tenants: tenants.into_iter().filter(|tenant| tenant != "*").collect(),
+        plain_callback: false,
+    })
+}
+
+/// An address at which every tenant of the world signs in is not a company's own.
+fn must_be_bounded(s: &Section, reader: &mut Reader, kind: Option<&Kind>, tenants: &[String]) {
+    let open = matches!(kind, Some(Kind::Microsoft(microsoft)) if microsoft.is_open());
+    if open && tenants.is_empty() {
+        let text = "lets in everybody who has a Microsoft account: list tenants = [\"…\"], or say \
+                    tenants = [\"*\"] if that is what you want";
+        s.wrong(reader, "tenant", text);
+    }
+}
+
+impl Kind {
+    /// The least that says who a person is.
+    pub(super) fn scopes(&self, looks_at_groups: bool) -> Vec<String> {
+        let scopes: &[&str] = match self {
+            // For Graph, which is asked when the groups do not fit into the token.
+            Self::Microsoft(_) => &["openid", "profile", "email", "User.Read"],
+            Self::GitHub { .. } if looks_at_groups => &["read:user", "user:email", "read:org"],
+            Self::GitHub { .. } => &["read:user", "user:email"],
+            _ => &["openid", "profile", "email"],
+        };
+        scopes.iter().map(|&scope| scope.to_owned()).collect()
+    }
+}
+
+impl Names {
+    pub(super) fn of(kind: &Kind) -> Self {
+        match kind {
+            // `sub` is another one for each app; `oid` is the person's own, and LiteLLM's user id.
+            Kind::Microsoft(_) => {
+                Self { subject: "oid".into(), role: Some("roles".into()), ..Self::default() }
+            }
+            _ => Self::default(),
+        }
+    }
 }
 
 fn kind(s: &mut Section, reader: &mut Reader) -> Option<Kind> {
@@ -135,6 +225,30 @@ fn kind(s: &mut Section, reader: &mut Reader) -> Option<Kind> {
             let SafeUrl(issuer) = s.need(reader, "issuer", "\"https://login.acme.example\"")?;
             Some(Kind::Oidc { issuer })
         }
+        Some("google") => Some(Kind::Google { issuer: url(s, reader, "issuer", GOOGLE) }),
+        Some("microsoft") => {
+            let tenant: Option<String> = s.need(reader, "tenant", "\"acme.onmicrosoft.com\"");
+            let legal = |b: u8| b.is_ascii_alphanumeric() || b"-.".contains(&b);
+            if tenant.as_ref().is_some_and(|t| t.is_empty() || !t.bytes().all(legal)) {
+                s.wrong(reader, "tenant", "must be a tenant's id or domain");
+            }
+            Some(Kind::Microsoft(Microsoft {
+                authority: url(s, reader, "authority", MICROSOFT),
+                tenant: tenant?,
+                graph: url(s, reader, "graph", GRAPH),
+            }))
+        }
+        Some("github") => {
+            let site = url(s, reader, "url", GITHUB);
+            let own = if site == GITHUB {
+                GITHUB_API.to_owned()
+            } else {
+                // GitHub Enterprise Server.
+                format!("{site}/api/v3")
+            };
+            Some(Kind::GitHub { api: url(s, reader, "api_url", &own), url: site })
+        }
+        Some("header") => headers(s, reader).map(Kind::Header),
         Some("generic") => {
             let example = "\"https://login.acme.example/…\"";
             let authorization = s.need::<SafeUrl>(reader, "authorization_endpoint", example);
@@ -146,14 +260,35 @@ fn kind(s: &mut Section, reader: &mut Reader) -> Option<Kind> {
                 userinfo: userinfo?.0,
             }))
         }
-        Some("google" | "microsoft" | "github" | "header") => {
-            let text = "is not served by this version; Google and Microsoft work as \"oidc\" with their issuer";
-            s.wrong(reader, "kind", text);
-            None
-        }
         Some(_) => {
-            s.wrong(reader, "kind", "must be \"oidc\" or \"generic\"");
+            let all = "oidc, google, microsoft, github, header or generic";
+            s.wrong(reader, "kind", format!("must be one of {all}"));
             None
         }
     }
+}
+
+pub(super) const GOOGLE: &str = "https://accounts.google.com";
+pub(super) const MICROSOFT: &str = "https://login.microsoftonline.com";
+pub(super) const GRAPH: &str = "https://graph.microsoft.com";
+const GITHUB: &str = "https://github.com";
+const GITHUB_API: &str = "https://api.github.com";
+
+fn url(s: &mut Section, reader: &mut Reader, key: &'static str, default: &str) -> String {
+    s.get::<SafeUrl>(reader, key).map_or_else(|| default.to_owned(), |SafeUrl(url)| url)
+}
+
+fn headers(s: &mut Section, reader: &mut Reader) -> Option<Headers> {
+    let from: Option<Vec<IpNet>> = s.need(reader, "from", "[\"10.0.0.5/32\"]");
+    if from.as_ref().is_some_and(Vec::is_empty) {
+        s.wrong(reader, "from", "must name the proxy's addresses: nobody else's headers are read");
+    }
+    let user: Option<HeaderName> = s.need(reader, "user_header", "\"X-Auth-User\"");
+    Some(Headers {
+        email: s.get(reader, "email_header"),
+        name: s.get(reader, "name_header"),
+        groups: s.get(reader, "groups_header"),
+        from: from?,
+        user: user?,
+    })
 }

@@ -1,12 +1,63 @@
 //! The environment of a LiteLLM deployment, as far as it means something here.
 use super::{
-    idps::{Endpoints, Idp, Kind, Names},
+    idps::{Endpoints, GOOGLE, GRAPH, Idp, Kind, MICROSOFT, Microsoft, Names},
     reader::Reader,
     secret::Secret,
 };
 
-/// The provider that `GENERIC_*` describes.
-pub(super) fn generic_idp(reader: &mut Reader) -> Option<Idp> {
+/// The providers that `GOOGLE_*`, `MICROSOFT_*` and `GENERIC_*` describe. LiteLLM serves the first of them; here
+/// each gets a button.
+pub(super) fn idps(reader: &mut Reader) -> Vec<Idp> {
+    let known = [google(reader), microsoft(reader), generic(reader)];
+    known.into_iter().flatten().collect()
+}
+
+fn google(reader: &mut Reader) -> Option<Idp> {
+    let (client_id, secret) = client(reader, "GOOGLE");
+    Some(plain("google", Kind::Google { issuer: GOOGLE.into() }, client_id?, secret))
+}
+
+fn microsoft(reader: &mut Reader) -> Option<Idp> {
+    let (client_id, secret) = client(reader, "MICROSOFT");
+    let tenant = reader.litellm("MICROSOFT_TENANT");
+    let client_id = client_id?;
+    let Some(tenant) = tenant else {
+        reader.problem(0, "MICROSOFT_TENANT", "is needed beside MICROSOFT_CLIENT_ID");
+        return None;
+    };
+    let microsoft = Microsoft { authority: MICROSOFT.into(), tenant, graph: GRAPH.into() };
+    if microsoft.is_open() {
+        reader.warn(format!(
+            "MICROSOFT_TENANT={} lets in everybody who has a Microsoft account; name your tenant, or use \
+             [[idp]] tenants",
+            microsoft.tenant
+        ));
+    }
+    Some(plain("microsoft", Kind::Microsoft(microsoft), client_id, secret))
+}
+
+fn client(reader: &mut Reader, family: &str) -> (Option<String>, Option<String>) {
+    let id = reader.litellm(&format!("{family}_CLIENT_ID"));
+    (id, reader.litellm(&format!("{family}_CLIENT_SECRET")))
+}
+
+/// With the callback that a LiteLLM deployment has registered.
+fn plain(name: &str, kind: Kind, client_id: String, secret: Option<String>) -> Idp {
+    Idp {
+        name: name.into(),
+        claims: Names::of(&kind),
+        scopes: kind.scopes(true),
+        kind,
+        client_id,
+        client_secret: secret.map(|secret| Secret::new(&secret)),
+        prompt: None,
+        domains: Vec::new(),
+        tenants: Vec::new(),
+        plain_callback: true,
+    }
+}
+
+fn generic(reader: &mut Reader) -> Option<Idp> {
     let client_id = reader.litellm("GENERIC_CLIENT_ID");
     let client_secret = reader.litellm("GENERIC_CLIENT_SECRET");
     let authorization = reader.litellm("GENERIC_AUTHORIZATION_ENDPOINT");
@@ -45,17 +96,9 @@ pub(super) fn generic_idp(reader: &mut Reader) -> Option<Idp> {
             reader.problem(0, "GENERIC_*_ENDPOINT", format!("{url} must be an https URL"));
         }
     }
-    Some(Idp {
-        name: "generic".into(),
-        kind: Kind::Generic(endpoints),
-        client_id,
-        client_secret: client_secret.map(|secret| Secret::new(&secret)),
-        scopes: scope.split_whitespace().map(str::to_owned).collect(),
-        claims,
-        prompt: None,
-        domains: Vec::new(),
-        plain_callback: true,
-    })
+    let scopes = scope.split_whitespace().map(str::to_owned).collect();
+    let idp = plain("generic", Kind::Generic(endpoints), client_id, client_secret);
+    Some(Idp { scopes, claims, ..idp })
 }
 
 fn names(reader: &mut Reader) -> Names {
@@ -76,11 +119,13 @@ fn names(reader: &mut Reader) -> Names {
 }
 
 /// Families of variables that do something in LiteLLM and nothing here, and what does it here.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("SERVER_ROOT_PATH", "nothing: give Gatekey a host name of its own"),
     ("PROXY_LOGOUT_URL", "nothing: /logout ends the session here"),
-    ("GOOGLE_CLIENT_", "[[idp]] kind = \"oidc\", issuer = \"https://accounts.google.com\""),
-    ("MICROSOFT_", "[[idp]] kind = \"oidc\" with the tenant's issuer"),
+    ("GOOGLE_DISCOVERY", "[[idp]] kind = \"google\""),
+    ("MICROSOFT_USER_", "[[idp]] kind = \"microsoft\" with email_claims, subject_claim"),
+    ("MICROSOFT_", "[[idp]] kind = \"microsoft\" with authority, graph"),
+    ("CUSTOM_SSO", "[[idp]] kind = \"header\""),
     ("GENERIC_ROLE_MAPPINGS_", "signin.admin_groups"),
     ("GENERIC_SSO_HEADERS", "nothing yet"),
     ("GENERIC_USER_", "[[idp]] groups_claim, email_claims, subject_claim"),
@@ -93,6 +138,11 @@ const ELSEWHERE: [(&str, &str); 11] = [
 /// Each variable that LiteLLM would read and we do not, in one warning.
 pub(super) fn warn_of_the_rest(reader: &mut Reader) {
     let read = [
+        "GOOGLE_CLIENT_ID",
+        "GOOGLE_CLIENT_SECRET",
+        "MICROSOFT_CLIENT_ID",
+        "MICROSOFT_CLIENT_SECRET",
+        "MICROSOFT_TENANT",
         "GENERIC_CLIENT_ID",
         "GENERIC_CLIENT_SECRET",
         "GENERIC_AUTHORIZATION_ENDPOINT",

@@ -13,7 +13,7 @@ mod signin;
 mod upstreams;
 
 pub use connect::Connect;
-pub use idps::{Endpoints, Idp, Kind as IdpKind, Names as ClaimNames};
+pub use idps::{Endpoints, Headers, Idp, Kind as IdpKind, Microsoft, Names as ClaimNames};
 pub use reader::Problem;
 pub use secret::{Keyring, Secret};
 pub use server::{Database, LogFormat, SecretSource, Server};
@@ -82,7 +82,7 @@ impl Config {
         let server = Server::read(&mut reader);
         let connect = Connect::read(&mut reader);
         let signin = Signin::read(&mut reader);
-        let idps = idps::read(&mut reader);
+        let idps = idps::read(&mut reader, signin.policy.looks_at_groups());
         let upstreams = upstreams::read_upstreams(&mut reader);
         let models = upstreams::read_models(&mut reader, &upstreams);
         litellm::warn_of_the_rest(&mut reader);

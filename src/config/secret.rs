@@ -73,6 +73,11 @@ impl Keyring {
         name(&self.current)
     }
 
+    /// The names of all that count.
+    pub fn names(&self) -> impl Iterator<Item = [u8; 32]> {
+        std::iter::once(&self.current).chain(&self.previous).map(name)
+    }
+
     /// Bytes for one purpose, from the secret of that name, if it still counts.
     #[must_use]
     pub fn derive(&self, secret: [u8; 32], purpose: &[&[u8]]) -> Option<[u8; 32]> {

@@ -30,6 +30,8 @@ pub struct Server {
     pub sse_keepalive: Lifetime,
     /// How long keys in memory go on working while the database does not answer.
     pub database_grace: Lifetime,
+    /// How long a call that runs may go on after its key has stopped counting.
+    pub revoke_grace: Lifetime,
     pub log: LogFormat,
 }
 
@@ -82,6 +84,7 @@ impl Server {
             metrics_from: s.get(reader, "metrics_from").unwrap_or_default(),
             sse_keepalive: s.get(reader, "sse_keepalive").unwrap_or(Lifetime::of_seconds(15)),
             database_grace: s.get(reader, "database_grace").unwrap_or(Lifetime::of_seconds(600)),
+            revoke_grace: s.get(reader, "revoke_grace").unwrap_or(Lifetime::of_seconds(5)),
             log: log(&mut s, reader),
         };
         s.done(reader);

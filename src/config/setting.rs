@@ -213,6 +213,15 @@ impl FromSetting for Lifetime {
     }
 }
 
+impl FromSetting for http::HeaderName {
+    fn from_setting(raw: Raw, _: &Path, _: &BTreeMap<String, String>) -> Result<Self, String> {
+        let text = text(raw)?;
+        // What some proxies take for a dash is none (row G7).
+        let good = text.parse().ok().filter(|_| !text.contains('_'));
+        good.ok_or_else(|| "must be the name of a header, such as X-Auth-User".into())
+    }
+}
+
 impl FromSetting for SocketAddr {
     fn from_setting(raw: Raw, _: &Path, _: &BTreeMap<String, String>) -> Result<Self, String> {
         let text = text(raw)?.replace("localhost:", "127.0.0.1:");

@@ -1,6 +1,6 @@
 //! `[signin]`.
 use super::{reader::Reader, secret::Secret};
-use crate::model::{Lifetime, SigninPolicy};
+use crate::model::{Lifetime, SigninPolicy, TeamRule};
 
 #[derive(Debug, Clone)]
 pub struct Signin {
@@ -8,6 +8,8 @@ pub struct Signin {
     pub policy: SigninPolicy,
     /// With exactly one identity provider: go straight to it.
     pub auto_redirect: bool,
+    /// Whether `/sso/debug/login` shows an admin what a provider says.
+    pub debug: bool,
     /// `UI_USERNAME`, `UI_PASSWORD`: an admin account of the configuration.
     pub admin: Option<(String, Secret)>,
 }
@@ -36,13 +38,38 @@ impl Signin {
                 required_groups: s.get(reader, "required_groups").unwrap_or_default(),
                 admin_groups: s.get(reader, "admin_groups").unwrap_or_default(),
                 admin_subject: s.get_or(reader, "admin_subject", Some("PROXY_ADMIN_ID")),
+                default_team: s.get(reader, "default_team"),
+                teams: Vec::new(),
             },
             auto_redirect: s
                 .get_or(reader, "auto_redirect", Some("AUTO_REDIRECT_UI_LOGIN_TO_SSO"))
                 .unwrap_or(true),
+            debug: s.get(reader, "debug").unwrap_or(false),
             admin: password.map(|password| (username, password)),
         };
         s.done(reader);
-        signin
+        let policy = SigninPolicy { teams: teams(reader), ..signin.policy };
+        Self { policy, ..signin }
     }
+}
+
+/// `[[team]]`: which groups lead to which team.
+fn teams(reader: &mut Reader) -> Vec<TeamRule> {
+    let mut rules: Vec<TeamRule> = Vec::new();
+    for mut s in reader.tables("team") {
+        let line = s.line();
+        let name: Option<String> = s.need(reader, "name", "\"data-science\"");
+        let groups: Option<Vec<String>> = s.need(reader, "groups", "[\"idp-group\"]");
+        if name.as_ref().is_some_and(|name| name.trim().is_empty() || name.len() > 255) {
+            s.wrong(reader, "name", "must have 1 to 255 characters");
+        }
+        s.done(reader);
+        let (Some(name), Some(groups)) = (name, groups) else { continue };
+        if rules.iter().any(|rule| rule.name == name) {
+            let text = format!("{name:?} is there twice: put its groups into one list");
+            reader.problem(line, "team.name", text);
+        }
+        rules.push(TeamRule { name, groups });
+    }
+    rules
 }

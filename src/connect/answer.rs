@@ -1,7 +1,7 @@
 //! A person's answer, proven to be one: the CSRF rules live here and nowhere else.
 use super::Refusal;
 use crate::{
-    model::{Handle, Says},
+    model::{Handle, Says, TeamId},
     store::Store,
     web::{self, BadQuery, Browser, ClientAddress, NoSession, Session, Site},
     world::{Clock, Entropy},
@@ -31,6 +31,7 @@ struct Fields {
     request: String,
     answer: Option<String>,
     lifetime: Option<String>,
+    team: Option<String>,
     user: Option<String>,
 }
 
@@ -81,7 +82,10 @@ impl Fields {
             }
         };
         match self.answer.as_deref() {
-            Some("allow") => Ok(Says::Yes { lifetime }),
+            Some("allow") => {
+                let team = self.team.as_deref().filter(|team| !team.is_empty());
+                Ok(Says::Yes { lifetime, team: team.map(TeamId::named) })
+            }
             Some("deny") => Ok(Says::No),
             _ => Err(BadQuery("The form says neither yes nor no.".into())),
         }

@@ -14,6 +14,9 @@ impl Journey {
         address: ClientAddress,
     ) -> Result<IssuedKey, Refusal> {
         let at = self.clock.now();
+        if parent.is_service() {
+            return Err(Refusal::NoPerson);
+        }
         self.throttles.silent.count(parent.user.clone()).map_err(Refusal::TooOften)?;
         let lifetime = self.settings.key_lifetime;
         if parent.child_ends(at, lifetime, self.settings.renew_within) <= at {
@@ -23,6 +26,7 @@ impl Journey {
         let owner = Owner {
             user: parent.user.clone(),
             signed_in_at: parent.signed_in_at,
+            team: parent.team.as_ref().map(|team| team.id.clone()),
             parent: Some(parent.clone()),
         };
         let made = self.make((dialect, App::json(), &Reply::Json), &owner, terms, at);
@@ -37,6 +41,7 @@ impl Journey {
         match self.store.write(approve).await? {
             Approved::Done => Ok(made.issued),
             Approved::TooManyKeys => Err(Refusal::TooManyKeys),
+            Approved::NotInTeam => Err(Refusal::NotInTeam),
             Approved::Blocked | Approved::Gone => Err(Refusal::Blocked),
             Approved::ParentEnded => Err(Refusal::KeyEnded),
         }

@@ -2,8 +2,8 @@
 use super::{IssuedKey, Journey};
 use crate::{
     model::{
-        AccessKey, App, Dialect, GrantId, Hash, Key, KeyId, Lifetime, Reply, Terms, Timestamp,
-        UserId,
+        AccessKey, App, Dialect, GrantId, Hash, Key, KeyId, Lifetime, Reply, TeamId, Terms,
+        Timestamp, UserId,
     },
     store::{audit::Act, grants::Grant, keys::FreshKey},
     web::ClientAddress,
@@ -14,6 +14,8 @@ use serde_json::json;
 pub(super) struct Owner {
     pub(super) user: UserId,
     pub(super) signed_in_at: Timestamp,
+    /// A child is of its parent's.
+    pub(super) team: Option<TeamId>,
     /// The key that begets this one.
     pub(super) parent: Option<Key>,
 }
@@ -59,6 +61,7 @@ impl Journey {
             user: owner.user.clone(),
             grant: inherited.or_else(|| grant.as_ref().map(|grant| grant.id.clone())),
             app: Some(app_id.clone()),
+            team: owner.team.clone(),
             models,
             metadata: metadata(&app_id, reply, at, ends),
             signed_in_at: owner.signed_in_at,

@@ -2,10 +2,10 @@
 use super::{Journey, Refusal};
 use crate::{
     model::{
-        ConnectRequest, Consent, Expired, Handle, KeyState, Lifetime, Reply, ReturnAddress, User,
-        place,
+        ConnectRequest, Consent, Expired, Handle, KeyState, Lifetime, Membership, Reply,
+        ReturnAddress, User, place,
     },
-    store::{keys::KeyById, requests::RequestOf},
+    store::{keys::KeyById, members::TeamsOf, requests::RequestOf},
     web::{self, Browser, NoSession, Page, Session, Site},
 };
 use askama::Template;
@@ -26,6 +26,22 @@ struct ConsentPage<'a> {
     to: Option<Target<'a>>,
     lifetimes: Vec<Lifetime>,
     chosen: Lifetime,
+    /// Those the key may be for; of several the person chooses.
+    teams: Vec<Membership>,
+}
+
+impl ConsentPage<'_> {
+    /// The only one, or that of the key that begets this one.
+    fn team(&self) -> Option<&str> {
+        match self.teams.as_slice() {
+            [only] => Some(&only.alias),
+            _ => None,
+        }
+    }
+
+    fn is_default(&self, team: &Membership) -> bool {
+        self.user.default_team.as_ref() == Some(&team.team)
+    }
 }
 
 struct Target<'a> {
@@ -60,7 +76,7 @@ pub async fn get(
         let answer_at = request.answer_at.as_str();
         return Ok(web::see_other(&format!("{answer_at}?request={handle}")));
     }
-    Ok(journey.consent(&request, &user, &handle))
+    journey.consent(&request, &user, &handle).await
 }
 
 /// `POST /connect/{handle}`: "Start again".
@@ -113,7 +129,19 @@ impl Journey {
         }
     }
 
-    pub(super) fn consent(&self, request: &ConnectRequest, user: &User, handle: &str) -> Response {
+    pub(super) async fn consent(
+        &self,
+        request: &ConnectRequest,
+        user: &User,
+        handle: &str,
+    ) -> Result<Response, Refusal> {
+        let mut teams = self.store.read(TeamsOf(user.id.clone())).await?;
+        teams.retain(|team| !team.blocked);
+        if let Some(parent) = &request.parent {
+            let key = self.store.read(KeyById(parent.key.clone())).await?;
+            let own = key.and_then(|key| key.team).map(|team| team.id);
+            teams.retain(|team| Some(&team.team) == own.as_ref());
+        }
         let to = match &request.reply {
             Reply::KeyInQuery { to, .. } => {
                 let web = to.is_web() && !to.is_loopback();
@@ -129,7 +157,8 @@ impl Journey {
             to,
             lifetimes: request.asks.choices(),
             chosen: Lifetime::of_seconds(request.asks.seconds),
+            teams,
         };
-        Page(page).into_response()
+        Ok(Page(page).into_response())
     }
 }

@@ -28,6 +28,10 @@ pub enum Refusal {
     /// The page spoke to somebody else.
     OtherUser,
     Blocked,
+    /// The team that was chosen is not theirs, or does not count.
+    NotInTeam,
+    /// A team's own key: no person stands behind it.
+    NoPerson,
     /// The key on whose word it was asked.
     KeyEnded,
     /// Keys have begotten keys for as long as they may.
@@ -103,6 +107,15 @@ impl Refusal {
                 "An admin has blocked it. Ask them if you think this is wrong.",
                 None,
             ),
+            Self::NotInTeam => (
+                NO,
+                "You are not in that team",
+                "You left it, or it is blocked, since the page was shown. Connect again from your app.",
+                Some(("Your keys", "/")),
+            ),
+            Self::NoPerson => {
+                (NO, "This key is a team\u{2019}s own", "A person must connect the app.", None)
+            }
             Self::KeyEnded => {
                 let text = "Connect again from your app.";
                 (StatusCode::UNAUTHORIZED, "That key has ended", text, None)

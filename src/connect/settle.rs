@@ -2,12 +2,13 @@
 use super::{Answer, Journey, Refusal, Settled, issue::Owner};
 use crate::{
     model::{
-        Approval, Consent, Denial, Dialect, Expired, KeyState, Parent, Reply, Says, Timestamp,
-        UserId, Verdict,
+        Approval, Consent, Denial, Dialect, Expired, KeyState, Parent, Reply, Says, TeamId,
+        Timestamp, UserId, Verdict, team_unasked,
     },
     store::{
         grants::{Approve, Approved, Cap},
         keys::KeyById,
+        members::TeamsOf,
         requests::{Deny, Gate, RequestOf},
     },
     web::{BadQuery, ClientAddress, Session},
@@ -22,6 +23,7 @@ impl Journey {
         answer.browser.bound(browser).ok_or(Refusal::NotHere)?;
         let request = waiting.open(at).map_err(|Expired| Refusal::expired(&answer.handle))?;
         let gate = Gate { handle, browser, dialect, at };
+        let default_team = answer.session.as_ref().and_then(|s| s.user.default_team.clone());
         let owner = self.owner(request.parent.as_ref(), answer.session, at).await;
         if matches!(answer.says, Says::No) {
             // A no needs nobody.
@@ -31,13 +33,16 @@ impl Journey {
                 _ => Err(Refusal::NotHere),
             };
         }
-        let owner = owner?;
+        let mut owner = owner?;
         // Another tab may have signed somebody else in since the page was shown (row U15).
         if answer.shown.is_some_and(|shown| shown != owner.user.as_str()) {
             return Err(Refusal::OtherUser);
         }
         if request.consent == Consent::Implied {
             self.throttles.silent.count(owner.user.clone()).map_err(Refusal::TooOften)?;
+        }
+        if owner.parent.is_none() {
+            owner.team = self.team(&owner.user, default_team.as_ref(), &answer.says).await?;
         }
         match request.answered(&answer.says) {
             Verdict::Approved(approval) => {
@@ -57,15 +62,36 @@ impl Journey {
         let Some(parent) = parent else {
             let session = session.ok_or(Refusal::SignedOut)?;
             let (user, signed_in_at) = (session.user.id, session.signed_in_at);
-            return Ok(Owner { user, signed_in_at, parent: None });
+            return Ok(Owner { user, signed_in_at, team: None, parent: None });
         };
         let key = self.store.read(KeyById(parent.key.clone())).await?;
         let key = key.filter(|key| key.state(at) == KeyState::Live).ok_or(Refusal::SignedOut)?;
         if key.child_ends(at, self.settings.key_lifetime, self.settings.renew_within) <= at {
             return Err(Refusal::SignInAgain);
         }
+        if key.is_service() {
+            return Err(Refusal::NoPerson);
+        }
         let (user, signed_in_at) = (key.user.clone(), key.signed_in_at);
-        Ok(Owner { user, signed_in_at, parent: Some(key) })
+        let team = key.team.as_ref().map(|team| team.id.clone());
+        Ok(Owner { user, signed_in_at, team, parent: Some(key) })
+    }
+
+    /// The team that was chosen; where nothing was, the only one, else the person's default one.
+    async fn team(
+        &self,
+        user: &UserId,
+        default: Option<&TeamId>,
+        says: &Says,
+    ) -> Result<Option<TeamId>, Refusal> {
+        let teams = self.store.read(TeamsOf(user.clone())).await?;
+        match says {
+            Says::Yes { team: Some(chosen), .. } => {
+                let own = teams.iter().any(|m| m.team == *chosen && !m.blocked);
+                own.then(|| Some(chosen.clone())).ok_or(Refusal::NotInTeam)
+            }
+            _ => Ok(team_unasked(&teams, default)),
+        }
     }
 
     async fn approve(
@@ -95,6 +121,7 @@ impl Journey {
             }),
             Approved::Gone => Err(Refusal::NotHere),
             Approved::Blocked => Err(Refusal::Blocked),
+            Approved::NotInTeam => Err(Refusal::NotInTeam),
             Approved::ParentEnded => Err(Refusal::KeyEnded),
             Approved::TooManyKeys => Err(Refusal::TooManyKeys),
         }

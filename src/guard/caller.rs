@@ -1,5 +1,5 @@
 //! A request that carried a live key. The only way to have a [`Caller`] is to have checked.
-use super::{Dead, Guard, key_header};
+use super::{Dead, Guard, Leash, key_header};
 use crate::{
     model::{AccessKey, Key},
     store,
@@ -16,6 +16,8 @@ use std::{convert::Infallible, sync::Arc};
 
 pub struct Caller {
     pub key: Arc<Key>,
+    /// What ends the calls that it begins.
+    pub leash: Arc<Leash>,
 }
 
 /// Why there is no caller; each surface has its own words for it.
@@ -129,7 +131,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoCaller> {
         let secret = key_header::find(&parts.headers)?;
         let from = ClientAddress::of(parts, &Site::from_ref(state)).place();
-        Ok(Self { key: Guard::from_ref(state).judge(&secret, from).await? })
+        let (key, leash) = Guard::from_ref(state).judge(&secret, from).await?;
+        Ok(Self { key, leash })
     }
 }
 

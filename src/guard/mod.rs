@@ -5,11 +5,13 @@
 //! others. Never here: what a key may do. That is the caller's of this module.
 mod caller;
 mod key_header;
+mod leash;
 mod misses;
 mod table;
 
 pub use caller::{Caller, NoCaller, PresentedKey};
 pub(crate) use key_header::KEY_HEADERS;
+pub use leash::Leash;
 
 use crate::{
     config::{Secret, Server},
@@ -18,10 +20,10 @@ use crate::{
         self, Store,
         audit::{Act, Note},
         books::Books,
-        changes::{ChangesAfter, LastChange},
+        changes::{Change, ChangesAfter, LastChange},
         keys::{KeyByHash, Presented},
     },
-    world::{Clock, Entropy},
+    world::{Clock, Entropy, Shutdown},
 };
 use std::{
     net::IpAddr,
@@ -32,6 +34,7 @@ use std::{
     time::Duration,
 };
 use table::{Entry, Table};
+use tokio_util::sync::CancellationToken;
 
 /// How often others' changes are looked for; a revocation counts everywhere within a second.
 const LOOK: Duration = Duration::from_millis(250);
@@ -56,6 +59,10 @@ struct Inner {
     current_at: AtomicI64,
     /// Counts applied batches: an entry read before one must not be kept after it.
     generation: AtomicU64,
+    leashes: leash::Leashes,
+    revoke_grace: Lifetime,
+    /// The server cuts all calls.
+    cut: CancellationToken,
 }
 
 /// Why a key does not count.
@@ -74,6 +81,7 @@ impl Guard {
     pub async fn open(
         (store, books, clock, entropy): (Store, Books, Clock, Entropy),
         server: &Server,
+        shutdown: &Shutdown,
     ) -> Result<Self, store::Error> {
         let seen = store.read(LastChange).await?;
         let inner = Inner {
@@ -88,6 +96,9 @@ impl Guard {
             books,
             grace: server.database_grace,
             master: server.master_key.clone(),
+            leashes: leash::Leashes::default(),
+            revoke_grace: server.revoke_grace,
+            cut: shutdown.cut.clone(),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -118,7 +129,7 @@ impl Guard {
             };
             if gap {
                 inner.generation.fetch_add(1, Ordering::SeqCst);
-                inner.table.clear();
+                self.look_after(inner.table.forget(&Change::All));
                 if first.is_none() {
                     *seen = inner.store.read(LastChange).await?;
                 }
@@ -127,7 +138,7 @@ impl Guard {
                 // First the number, then the entries: whoever inserts between the two sees the number.
                 inner.generation.fetch_add(1, Ordering::SeqCst);
                 for (_, change) in &changes {
-                    inner.table.forget(change);
+                    self.look_after(inner.table.forget(change));
                 }
                 *seen = *last;
             }
@@ -140,7 +151,11 @@ impl Guard {
     }
 
     /// The key behind a secret, if it counts now.
-    pub async fn judge(&self, secret: &AccessKey, from: IpAddr) -> Result<Arc<Key>, Dead> {
+    pub async fn judge(
+        &self,
+        secret: &AccessKey,
+        from: IpAddr,
+    ) -> Result<(Arc<Key>, Arc<Leash>), Dead> {
         if self.is_master(secret) {
             return Err(Dead::Master);
         }
@@ -154,7 +169,7 @@ impl Guard {
                 if entry.touched.fetch_max(now.0, Ordering::Relaxed) + TOUCH <= now.0 {
                     self.0.books.touch(entry.key.id.clone(), now);
                 }
-                Ok(entry.key.clone())
+                Ok((entry.key.clone(), entry.leash.clone()))
             }
             KeyState::Expired => Err(Dead::Expired),
             KeyState::Blocked => Err(Dead::Blocked),
@@ -181,7 +196,7 @@ impl Guard {
         let generation = inner.generation.load(Ordering::SeqCst);
         match inner.store.read(KeyByHash(hash)).await.map_err(Dead::Trouble)? {
             Presented::Key(key) => {
-                let entry = Arc::new(Entry::new(*key));
+                let entry = Arc::new(Entry::new(*key, inner.leashes.of(&hash)));
                 inner.table.insert(hash, entry.clone());
                 if inner.generation.load(Ordering::SeqCst) != generation {
                     inner.table.remove(&hash);

@@ -1,6 +1,7 @@
 //! Keys in memory, by the whole hash of their secret (advisory CVE-2026-35030: never by a part of it).
+use super::Leash;
 use crate::{
-    model::{Hash, Key, KeyId},
+    model::{Hash, Key},
     store::changes::Change,
 };
 use std::{
@@ -17,12 +18,13 @@ pub(super) struct Entry {
     pub(super) key: Arc<Key>,
     /// When its use was last noted.
     pub(super) touched: AtomicI64,
+    pub(super) leash: Arc<Leash>,
 }
 
 impl Entry {
-    pub(super) fn new(key: Key) -> Self {
+    pub(super) fn new(key: Key, leash: Arc<Leash>) -> Self {
         let touched = key.last_used_at.map_or(0, |at| at.0);
-        Self { key: Arc::new(key), touched: AtomicI64::new(touched) }
+        Self { key: Arc::new(key), touched: AtomicI64::new(touched), leash }
     }
 }
 
@@ -70,21 +72,20 @@ impl Table {
         self.write(hash).remove(hash);
     }
 
-    /// A walk through all of it: changes are rare, calls are not.
-    pub(super) fn forget(&self, change: &Change) {
+    /// A walk through all of it: changes are rare, calls are not. What is forgotten comes back.
+    pub(super) fn forget(&self, change: &Change) -> Vec<(Hash, Arc<Entry>)> {
+        let fits = |key: &Key| match change {
+            Change::Key(id) => key.id == *id,
+            Change::User(user) => key.user == *user,
+            Change::Team(team) => key.team.as_ref().is_some_and(|t| t.id == *team),
+            Change::All => true,
+        };
+        let mut forgotten = Vec::new();
         for shard in &self.0 {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            match change {
-                Change::Key(id) => shard.retain(|_, entry| !is(entry, id)),
-                Change::User(user) => shard.retain(|_, entry| entry.key.user != *user),
-            }
+            forgotten.extend(shard.extract_if(|_, entry| fits(&entry.key)));
         }
-    }
-
-    pub(super) fn clear(&self) {
-        for shard in &self.0 {
-            shard.write().unwrap_or_else(PoisonError::into_inner).clear();
-        }
+        forgotten
     }
 
     pub(super) fn len(&self) -> usize {
@@ -102,8 +103,4 @@ impl Table {
     fn shard(&self, hash: &Hash) -> &RwLock<Map> {
         &self.0[usize::from(hash.0[31]) % SHARDS]
     }
-}
-
-fn is(entry: &Entry, id: &KeyId) -> bool {
-    entry.key.id == *id
 }

@@ -39,23 +39,27 @@ pub(super) fn identity(
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     });
+    // A person without an address is still called something (field report K03).
+    let called = || text(claims, "preferred_username").or_else(|| text(claims, "upn"));
     Identity {
         issuer: issuer.to_owned(),
         subject,
         email: names.email.iter().find_map(|name| text(claims, name)),
         verified: !disowned,
-        name: full,
+        name: full.or_else(called),
         groups: claim(claims, &names.groups).and_then(texts),
         role: names
             .role
             .as_ref()
-            .and_then(|name| text(claims, name))
-            .and_then(|role| Role::parse(&role)),
+            .and_then(|name| claim(claims, name).and_then(texts))
+            .and_then(|said| said.iter().filter_map(|role| Role::parse(role)).min()),
+        tenant: None,
+        claims: claims.clone(),
     }
 }
 
 /// A list of texts, or one text.
-fn texts(value: &Value) -> Option<Vec<String>> {
+pub(super) fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::Array(all) => {
             Some(all.iter().filter_map(Value::as_str).map(str::to_owned).collect())

@@ -27,12 +27,64 @@ pub(super) struct Metadata {
     pub(super) authorization_response_iss_parameter_supported: bool,
 }
 
+/// Which issuer a discovery document may name (mix-up, row U3).
+#[derive(Debug, Clone)]
+pub(super) enum Issuer {
+    /// This one, but for a slash that the setting lost.
+    Exact(String),
+    /// An Entra tenant's at this authority: its id stands in the issuer, whatever the address calls it. The
+    /// address of all tenants has `{tenantid}` there, for which each token names its own (row U8).
+    Entra { authority: String, tenant: String },
+}
+
+/// Stands for the tenant in the issuer of Entra's common addresses.
+const TENANT: &str = "{tenantid}";
+
+impl Issuer {
+    fn discovery(&self) -> String {
+        let at = match self {
+            Self::Exact(issuer) => issuer.clone(),
+            Self::Entra { authority, tenant } => format!("{authority}/{tenant}/v2.0"),
+        };
+        format!("{at}/.well-known/openid-configuration")
+    }
+
+    /// Whether this is an issuer of ours: a document's, or the one a person came by.
+    pub(super) fn fits(&self, issuer: &str) -> bool {
+        match self {
+            Self::Exact(own) => issuer.trim_end_matches('/') == own,
+            Self::Entra { authority, tenant } => {
+                let rest = issuer.strip_prefix(authority.as_str());
+                let named = rest.and_then(|rest| rest.strip_prefix('/')?.strip_suffix("/v2.0"));
+                named.is_some_and(|named| {
+                    // An address by domain leads to an id we cannot know beforehand.
+                    (is_guid(named) || named == TENANT)
+                        && (!is_guid(tenant) || named.eq_ignore_ascii_case(tenant))
+                })
+            }
+        }
+    }
+}
+
+pub(super) fn is_guid(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// The issuer that a token must name. One of Entra's common addresses leaves the tenant to the token.
+pub(super) fn issuer_of(template: &str, tid: Option<&str>) -> Option<String> {
+    if !template.contains(TENANT) {
+        return Some(template.to_owned());
+    }
+    tid.filter(|tid| is_guid(tid)).map(|tid| template.replace(TENANT, tid))
+}
+
 impl Metadata {
-    pub(super) async fn fetch(outbound: &Outbound, issuer: &str) -> Result<Self, Fault> {
-        let url = format!("{issuer}/.well-known/openid-configuration");
+    pub(super) async fn fetch(outbound: &Outbound, issuer: &Issuer) -> Result<Self, Fault> {
+        let url = issuer.discovery();
         let found: Self = get_json(outbound, &url, None, "the discovery document").await?;
-        // Mix-up (row U3): the document must be this issuer's, but for a slash that the setting lost.
-        if found.issuer.trim_end_matches('/') != issuer {
+        if !issuer.fits(&found.issuer) {
             return Err(Fault::Invalid("the discovery document names another issuer"));
         }
         let named = [&found.authorization_endpoint, &found.token_endpoint, &found.jwks_uri];
@@ -73,7 +125,10 @@ pub(super) async fn get_json<T: DeserializeOwned>(
     bearer: Option<&str>,
     what: &'static str,
 ) -> Result<T, Fault> {
-    let mut request = Request::get(url).header(header::ACCEPT, "application/json");
+    let mut request = Request::get(url)
+        .header(header::ACCEPT, "application/json")
+        // GitHub answers nobody who does not say who they are.
+        .header(header::USER_AGENT, "gatekey");
     if let Some(token) = bearer {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }

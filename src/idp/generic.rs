@@ -33,7 +33,7 @@ impl Generic {
     }
 
     /// The authorization endpoint's origin: the nearest thing to an issuer there is.
-    fn issuer(&self) -> String {
+    pub(super) fn issuer(&self) -> String {
         let url = &self.endpoints.authorization;
         let start = url.find("://").map_or(0, |at| at + 3);
         let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);

@@ -1,5 +1,5 @@
 //! The `id_token` (OpenID Connect Core §3.1.3.7): nothing in it counts before all of it holds.
-use super::Fault;
+use super::{Fault, discovery::issuer_of};
 use crate::model::Timestamp;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -64,13 +64,19 @@ pub(super) fn header(token: &str) -> Result<(Option<String>, Algorithm), Fault> 
     }
 }
 
-/// The subject and the other claims.
+/// What a valid token says.
+pub(super) struct Verified {
+    pub(super) issuer: String,
+    /// All claims, `sub` too.
+    pub(super) claims: Map<String, Value>,
+}
+
 pub(super) fn verify(
     token: &str,
     key: &DecodingKey,
     alg: Algorithm,
     expected: &Expected<'_>,
-) -> Result<(String, Map<String, Value>), Fault> {
+) -> Result<Verified, Fault> {
     // Times are checked below, by our own clock and as numbers.
     let mut validation = Validation::new(alg);
     validation.validate_exp = false;
@@ -80,12 +86,15 @@ pub(super) fn verify(
         .map_err(|_| Fault::Invalid("the id_token's signature or shape is wrong"))?
         .claims;
     check(&claims, alg, expected)?;
-    Ok((claims.sub, claims.rest))
+    let Claims { iss, sub, mut rest, .. } = claims;
+    rest.insert("sub".into(), sub.into());
+    Ok(Verified { issuer: iss, claims: rest })
 }
 
 fn check(claims: &Claims, alg: Algorithm, expected: &Expected<'_>) -> Result<(), Fault> {
     let wrong = |what| Err(Fault::Invalid(what));
-    if claims.iss != expected.issuer {
+    let tenant = claims.rest.get("tid").and_then(Value::as_str);
+    if issuer_of(expected.issuer, tenant).is_none_or(|issuer| issuer != claims.iss) {
         return wrong("the id_token is of another issuer");
     }
     let meant = match &claims.aud {

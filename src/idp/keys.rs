@@ -34,6 +34,13 @@ impl Keys {
         Self { clock, known: Mutex::new(None) }
     }
 
+    /// Whether there is one that could sign.
+    pub(super) async fn any(&self, outbound: &Outbound, url: &str) -> Result<(), Fault> {
+        let set: JwkSet = get_json(outbound, url, None, "the signing keys").await?;
+        let usable = set.keys.iter().any(|jwk| DecodingKey::from_jwk(jwk).is_ok());
+        usable.then_some(()).ok_or(Fault::Invalid("none of the signing keys can be used"))
+    }
+
     /// The key that a token's header names.
     pub(super) async fn find(
         &self,

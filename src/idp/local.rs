@@ -89,5 +89,7 @@ fn identity(username: &str, role: Option<Role>) -> Identity {
         name: None,
         groups: None,
         role,
+        tenant: None,
+        claims: serde_json::Map::new(),
     }
 }

@@ -1,10 +1,10 @@
 //! OpenID Connect: discovery, a signed `id_token`, and userinfo for what it leaves out.
 use super::{
     Fault, Leg, claims,
-    discovery::{Metadata, get_json},
-    id_token::{self, Expected},
+    discovery::{Issuer, Metadata, get_json},
+    id_token::{self, Expected, Verified},
     keys::Keys,
-    token,
+    token::{self, Tokens},
 };
 use crate::{
     config,
@@ -20,7 +20,7 @@ const FRESH: i64 = 3600;
 const STALE: i64 = 24 * 3600;
 
 pub(super) struct Oidc {
-    issuer: String,
+    issuer: Issuer,
     outbound: Outbound,
     clock: Clock,
     known: Mutex<Option<(Arc<Metadata>, Timestamp)>>,
@@ -30,10 +30,10 @@ pub(super) struct Oidc {
 }
 
 impl Oidc {
-    pub(super) fn new(issuer: &str, outbound: Outbound, clock: Clock) -> Self {
+    pub(super) fn new(issuer: Issuer, outbound: Outbound, clock: Clock) -> Self {
         let keys = Keys::new(clock.clone());
         Self {
-            issuer: issuer.to_owned(),
+            issuer,
             outbound,
             clock,
             known: Mutex::new(None),
@@ -69,7 +69,7 @@ impl Oidc {
             }
             Err(fault) => match &*known {
                 Some((old, at)) if age(at) < STALE => {
-                    tracing::warn!(%fault, issuer = self.issuer, "old metadata counts");
+                    tracing::warn!(%fault, issuer = ?self.issuer, "old metadata counts");
                     Ok(old.clone())
                 }
                 _ => Err(fault),
@@ -82,15 +82,14 @@ impl Oidc {
         failed.as_ref().filter(|(_, at)| *at > came).map(|(fault, _)| fault.clone())
     }
 
-    pub(super) async fn check(&self) -> Result<(), Fault> {
+    pub(super) fn serves(&self, issuer: &str) -> bool {
+        self.issuer.fits(issuer)
+    }
+
+    /// Whether the provider has a key that could have signed a token.
+    pub(super) async fn check_keys(&self) -> Result<(), Fault> {
         let metadata = self.metadata().await?;
-        let found: Map<String, Value> =
-            get_json(&self.outbound, &metadata.jwks_uri, None, "the signing keys").await?;
-        if found.contains_key("keys") {
-            Ok(())
-        } else {
-            Err(Fault::Invalid("there are no signing keys"))
-        }
+        self.keys.any(&self.outbound, &metadata.jwks_uri).await
     }
 
     pub(super) async fn identify(
@@ -100,6 +99,21 @@ impl Oidc {
         iss: Option<&str>,
         leg: &Leg,
     ) -> Result<Identity, Fault> {
+        let (Verified { issuer, mut claims }, tokens) = self.redeem(idp, code, iss, leg).await?;
+        self.complete(idp, &tokens.access_token, &mut claims).await?;
+        let subject = claims::text(&claims, &idp.claims.subject)
+            .ok_or(Fault::Invalid("the claim that idp.subject_claim names is missing"))?;
+        Ok(claims::identity(&issuer, subject, &claims, &idp.claims))
+    }
+
+    /// A code becomes a token that holds, in every point.
+    pub(super) async fn redeem(
+        &self,
+        idp: &config::Idp,
+        code: &str,
+        iss: Option<&str>,
+        leg: &Leg,
+    ) -> Result<(Verified, Tokens), Fault> {
         let metadata = self.metadata().await?;
         let silent = metadata.authorization_response_iss_parameter_supported && iss.is_none();
         if silent || iss.is_some_and(|iss| iss != metadata.issuer) {
@@ -120,34 +134,31 @@ impl Oidc {
             access_token: &tokens.access_token,
             now: self.clock.now(),
         };
-        let (sub, mut found) = id_token::verify(id_token, &key, alg, &expected)?;
-        self.complete(&metadata, idp, (&tokens.access_token, &sub), &mut found).await?;
-        let subject = match idp.claims.subject.as_str() {
-            "sub" => sub,
-            named => claims::text(&found, named)
-                .ok_or(Fault::Invalid("the claim that idp.subject_claim names is missing"))?,
-        };
-        Ok(claims::identity(&metadata.issuer, subject, &found, &idp.claims))
+        let verified = id_token::verify(id_token, &key, alg, &expected)?;
+        if !self.issuer.fits(&verified.issuer) {
+            return Err(Fault::Invalid("the id_token is of another issuer"));
+        }
+        Ok((verified, tokens))
     }
 
     /// Userinfo adds what the `id_token` leaves out, and overrides nothing that was signed.
     async fn complete(
         &self,
-        metadata: &Metadata,
         idp: &config::Idp,
-        (access_token, sub): (&str, &str),
+        access_token: &str,
         found: &mut Map<String, Value>,
     ) -> Result<(), Fault> {
         let names = &idp.claims;
         let enough = names.email.iter().any(|name| claims::claim(found, name).is_some())
             && claims::claim(found, &names.groups).is_some()
-            && (names.subject == "sub" || claims::claim(found, &names.subject).is_some());
+            && claims::claim(found, &names.subject).is_some();
+        let metadata = self.metadata().await?;
         let Some(url) = metadata.userinfo_endpoint.as_deref().filter(|_| !enough) else {
             return Ok(());
         };
         let more: Map<String, Value> =
             get_json(&self.outbound, url, Some(access_token), "userinfo").await?;
-        if more.get("sub").and_then(Value::as_str) != Some(sub) {
+        if more.get("sub") != found.get("sub") {
             return Err(Fault::Invalid("userinfo speaks of somebody else"));
         }
         for (name, value) in more {

@@ -14,6 +14,8 @@ const MOST: usize = 256 * 1024;
 pub(super) struct Tokens {
     pub(super) access_token: String,
     pub(super) id_token: Option<String>,
+    /// What the access token is good for, where the provider says so.
+    pub(super) scope: Option<String>,
 }
 
 pub(super) async fn redeem(

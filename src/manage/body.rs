@@ -1,6 +1,6 @@
 //! A request's JSON object, field by field: what is not known is refused by its name (K24).
 use super::Refusal;
-use crate::model::{Lifetime, ModelList};
+use crate::model::{Lifetime, MetadataPatch, ModelList};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -19,7 +19,7 @@ pub(super) struct Body(Map<String, Value>);
 pub(super) const LONGEST_METADATA: usize = 16_384;
 
 /// LiteLLM's fields for what is not enforced yet: taking them in silence would be a promise.
-const NOT_ENFORCED: [&str; 26] = [
+const NOT_ENFORCED: [&str; 25] = [
     "max_budget",
     "soft_budget",
     "budget_duration",
@@ -33,7 +33,6 @@ const NOT_ENFORCED: [&str; 26] = [
     "model_tpm_limit",
     "tpm_limit_type",
     "rpm_limit_type",
-    "team_id",
     "organization_id",
     "project_id",
     "allowed_routes",
@@ -103,6 +102,13 @@ impl<'de> Deserialize<'de> for Members {
 /// A field that may be left out, cleared, or set.
 pub(super) type Field<T> = Option<Option<T>>;
 
+impl From<Map<String, Value>> for Body {
+    /// A part of a larger one.
+    fn from(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+}
+
 impl Body {
     pub(super) fn text(&mut self, name: &str) -> Result<Field<String>, Refusal> {
         self.take(name, |value| match value {
@@ -134,7 +140,7 @@ impl Body {
         Ok(models.map(|list| list.map(ModelList)))
     }
 
-    pub(super) fn object(&mut self, name: &str) -> Result<Field<Map<String, Value>>, Refusal> {
+    fn object(&mut self, name: &str) -> Result<Field<Map<String, Value>>, Refusal> {
         self.take(name, |value| match value {
             Value::Object(members)
                 if Value::Object(members.clone()).to_string().len() <= LONGEST_METADATA =>
@@ -144,6 +150,34 @@ impl Body {
             Value::Object(_) => Err("is larger than 16 kB"),
             _ => Err("must be an object"),
         })
+    }
+
+    pub(super) fn metadata(&mut self) -> Result<MetadataPatch, Refusal> {
+        self.object("metadata").map(MetadataPatch)
+    }
+
+    pub(super) fn yes(&mut self, name: &str) -> Result<Field<bool>, Refusal> {
+        self.take(name, |value| value.as_bool().ok_or("must be true or false"))
+    }
+
+    /// One object, or a list of at most 1000.
+    pub(super) fn objects(&mut self, name: &str) -> Result<Vec<Map<String, Value>>, Refusal> {
+        const WHAT: &str = "must be an object, or a list of at most 1000";
+        let taken = self.take(name, |value| match value {
+            Value::Object(one) => Ok(vec![one]),
+            Value::Array(all) if all.len() <= 1000 => all
+                .into_iter()
+                .map(|one| if let Value::Object(one) = one { Ok(one) } else { Err(WHAT) })
+                .collect(),
+            _ => Err(WHAT),
+        })?;
+        Ok(taken.flatten().unwrap_or_default())
+    }
+
+    /// A field without which the request means nothing.
+    pub(super) fn need(&mut self, name: &str, what: &str) -> Result<String, Refusal> {
+        let text = self.text(name)?.flatten().filter(|text| !text.is_empty());
+        text.ok_or_else(|| Refusal::field(name, format!("must say which {what} is meant")))
     }
 
     pub(super) fn lifetime(&mut self) -> Result<Field<Lifetime>, Refusal> {

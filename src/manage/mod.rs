@@ -1,19 +1,26 @@
-//! Owns the JSON management API in LiteLLM's shapes. Never here: pages, calls to models.
+//! Owns the JSON management API in LiteLLM's shapes. Never here: pages, calls to models, or a decision about who may
+//! do what, which is `model::Rights`.
 mod actor;
+mod audit;
 mod body;
 mod key;
+mod page;
 mod refusal;
+mod team;
+mod user;
 
 pub use actor::Actor;
 pub use refusal::Refusal;
 
 use crate::{
+    config::Keyring,
     guard::Guard,
     store::{Store, books::Books},
     web::Site,
     world::{Clock, Entropy},
 };
-use axum::{Router, extract::FromRef};
+use axum::{Router, extract::FromRef, routing::get};
+use std::sync::Arc;
 
 #[derive(Clone, FromRef)]
 pub struct Manage {
@@ -23,6 +30,7 @@ pub struct Manage {
     site: Site,
     guard: Guard,
     books: Books,
+    keyring: Arc<Keyring>,
 }
 
 impl Manage {
@@ -32,11 +40,16 @@ impl Manage {
         site: Site,
         guard: Guard,
         books: Books,
+        keyring: Arc<Keyring>,
     ) -> Self {
-        Self { store, clock, entropy, site, guard, books }
+        Self { store, clock, entropy, site, guard, books, keyring }
     }
 }
 
 pub fn routes() -> Router<Manage> {
-    Router::new().merge(key::routes())
+    Router::new()
+        .merge(key::routes())
+        .merge(user::routes())
+        .merge(team::routes())
+        .route("/audit/logs", get(audit::get))
 }

@@ -25,6 +25,9 @@ pub enum Refusal {
     #[from(skip)]
     Forbidden(&'static str),
     NoSuchKey,
+    /// What it is, and the field that named it.
+    #[from(skip)]
+    NotFound(&'static str, &'static str),
     #[from(skip)]
     NoSuchUser(String),
     #[from]
@@ -58,6 +61,10 @@ impl IntoResponse for Refusal {
             Self::NoSuchKey => {
                 let message = "There is no such key, or it is not yours to see.".to_owned();
                 (StatusCode::NOT_FOUND, "not_found", Some("key".into()), message)
+            }
+            Self::NotFound(what, field) => {
+                let message = format!("There is no such {what}, or it is not yours to see.");
+                (StatusCode::NOT_FOUND, "not_found", Some(field.into()), message)
             }
             Self::NoSuchUser(message) => {
                 (StatusCode::BAD_REQUEST, "bad_request", Some("user_id".into()), message)

@@ -1,6 +1,6 @@
 //! What an app asked for, and the two ways a person can answer.
 use super::{
-    App, KeyId, LIFETIMES, Lifetime, ModelList, OwnPath, ReturnAddress, Timestamp, UserId,
+    App, KeyId, LIFETIMES, Lifetime, ModelList, OwnPath, ReturnAddress, TeamId, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,8 @@ pub enum Consent {
 pub enum Says {
     Yes {
         lifetime: Option<Lifetime>,
+        /// The team the key is for, where the page let them choose.
+        team: Option<TeamId>,
     },
     No,
     /// No form was sent.
@@ -121,7 +123,7 @@ impl ConnectRequest {
             }
             (Says::Nothing, Consent::Asked) => return Verdict::Unasked,
             (Says::Nothing, Consent::Implied) => None,
-            (Says::Yes { lifetime }, _) => *lifetime,
+            (Says::Yes { lifetime, .. }, _) => *lifetime,
         };
         let terms = self.asks.allow(chosen);
         Verdict::Approved(Approval { app: self.app, terms, reply: self.reply, parent: self.parent })

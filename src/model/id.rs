@@ -47,3 +47,5 @@ id!(/// A key: never the secret, and the same after `/key/regenerate`.
     KeyId, "key_");
 id!(/// What a person allowed an app.
     GrantId, "grant_");
+id!(/// A team.
+    TeamId, "team_");

@@ -1,6 +1,7 @@
-//! Who a person is: to an identity provider, and to us.
-use super::{Email, UserId};
+//! Who a person is to an identity provider.
+use super::Email;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// What a provider says of a person. `None` groups means unknown, not none.
 #[derive(Debug, Clone)]
@@ -13,7 +14,13 @@ pub struct Identity {
     pub verified: bool,
     pub name: Option<String>,
     pub groups: Option<Vec<String>>,
+    /// Said by the provider in words that nobody but an admin there can write.
     pub role: Option<Role>,
+    /// Whose people these are, where one provider serves many: a Google domain, an Entra tenant, a GitHub
+    /// organisation.
+    pub tenant: Option<String>,
+    /// All that was said, for whoever must find out what is wrong; nothing is decided by it.
+    pub claims: Map<String, Value>,
 }
 
 impl Identity {
@@ -22,10 +29,23 @@ impl Identity {
     pub fn trusted_email(&self) -> Option<Email> {
         self.email.as_deref().filter(|_| self.verified).and_then(Email::parse)
     }
+
+    /// Which claims came, by name and never by value: for whoever must name another one.
+    #[must_use]
+    pub fn claim_names(&self) -> String {
+        let plain = |name: &&String| {
+            name.len() <= 64
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:/-".contains(&b))
+        };
+        let mut names: Vec<_> = self.claims.keys().filter(plain).map(String::as_str).collect();
+        names.sort_unstable();
+        names.truncate(40);
+        names.join(", ")
+    }
 }
 
-/// LiteLLM's names for what a person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// LiteLLM's names for what a person may do, the strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     ProxyAdmin,
@@ -54,32 +74,5 @@ impl Role {
             Self::InternalUser => "internal_user",
             Self::InternalUserViewer => "internal_user_viewer",
         }
-    }
-}
-
-/// A person we know.
-#[derive(Debug, Clone)]
-pub struct User {
-    pub id: UserId,
-    pub email: Option<String>,
-    pub name: Option<String>,
-    pub role: Role,
-    pub blocked: bool,
-}
-
-impl User {
-    /// How the person is named on a page: the address, else the name, else the id.
-    #[must_use]
-    pub fn shown(&self) -> &str {
-        self.email.as_deref().or(self.name.as_deref()).unwrap_or(self.id.as_str())
-    }
-
-    /// Two letters for the round picture beside the name.
-    #[must_use]
-    pub fn initials(&self) -> String {
-        let text = self.name.as_deref().unwrap_or_else(|| self.shown());
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        let letters: String = words.filter_map(|word| word.chars().next()).take(2).collect();
-        letters.to_uppercase()
     }
 }

@@ -1,5 +1,5 @@
 //! A key as it is listed and judged. The secret is not in here.
-use super::{App, GrantId, KeyId, Lifetime, ModelList, Role, Timestamp, User, UserId};
+use super::{App, GrantId, KeyId, Lifetime, ModelList, Role, TeamId, Timestamp, User, UserId};
 
 #[derive(Debug, Clone)]
 pub struct Key {
@@ -20,7 +20,21 @@ pub struct Key {
     pub blocked: bool,
     /// When a person last proved who they are for it: bounds how long keys may beget keys.
     pub signed_in_at: Timestamp,
+    /// The team whose models and budget it uses.
+    pub team: Option<KeyTeam>,
     pub owner: User,
+}
+
+/// What a key knows of its team.
+#[derive(Debug, Clone)]
+pub struct KeyTeam {
+    pub id: TeamId,
+    /// `None`: the team is gone.
+    pub alias: Option<String>,
+    pub models: ModelList,
+    pub blocked: bool,
+    /// Whether the owner is in it.
+    pub member: bool,
 }
 
 /// What a key is good for at a moment.
@@ -34,13 +48,44 @@ pub enum KeyState {
 impl Key {
     #[must_use]
     pub fn state(&self, now: Timestamp) -> KeyState {
-        if self.blocked || self.owner.blocked {
+        if self.blocked || !self.owner.standing.is_good() || self.team_says_no().is_some() {
             KeyState::Blocked
         } else if self.expires_at.is_some_and(|end| now >= end) {
             KeyState::Expired
         } else {
             KeyState::Live
         }
+    }
+
+    /// Why it is refused before its end, in words for a list.
+    #[must_use]
+    pub fn why_blocked(&self) -> Option<String> {
+        let own = self.blocked.then(|| "the key is blocked".to_owned());
+        own.or_else(|| self.owner.standing.why()).or_else(|| self.team_says_no())
+    }
+
+    fn team_says_no(&self) -> Option<String> {
+        let team = self.team.as_ref()?;
+        let Some(alias) = &team.alias else { return Some("the team is gone".into()) };
+        if team.blocked {
+            return Some(format!("the team {alias} is blocked"));
+        }
+        let at_home = team.member || self.owner.service_of.as_ref() == Some(&team.id);
+        (!at_home).then(|| format!("its owner is not in the team {alias} any more"))
+    }
+
+    /// Whether it may call this model: it, its owner and its team must all allow it.
+    #[must_use]
+    pub fn allows(&self, model: &str) -> bool {
+        let lists = [Some(&self.models), Some(&self.owner.models)];
+        let team = self.team.as_ref().map(|team| &team.models);
+        lists.into_iter().chain([team]).flatten().all(|list| list.allows(model))
+    }
+
+    /// A team's own, with no person behind it.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.owner.service_of.is_some()
     }
 
     /// Keys of a connect journey may read and end themselves and nothing else of the management API.

@@ -13,14 +13,18 @@ mod identity;
 mod key;
 mod key_patch;
 mod link;
+mod metadata;
 mod models;
 mod own_path;
 mod pkce;
 pub mod redirect;
+mod rights;
 mod secret;
 mod signin_policy;
+mod team;
 mod time;
 mod usage;
+mod user;
 
 pub use app::{App, place};
 pub use connect_request::{
@@ -28,18 +32,22 @@ pub use connect_request::{
     Verdict, Waiting,
 };
 pub use email::Email;
-pub use id::{GrantId, KeyId, UserId};
-pub use identity::{Identity, Role, User};
-pub use key::{Key, KeyState, LIFETIMES};
+pub use id::{GrantId, KeyId, TeamId, UserId};
+pub use identity::{Identity, Role};
+pub use key::{Key, KeyState, KeyTeam, LIFETIMES};
 pub use key_patch::KeyPatch;
 pub use link::{Link, LinkError};
+pub use metadata::MetadataPatch;
 pub use models::{ModelList, matches_pattern};
 pub use own_path::OwnPath;
 pub use pkce::CodeVerifier;
 pub use redirect::{
     Destination, InvalidRedirectUri, Pin, RedirectRules, ReturnAddress, WebRedirects,
 };
+pub use rights::Rights;
 pub use secret::{AccessKey, Binding, Handle, Hash, SessionId, State};
-pub use signin_policy::{Refused, SigninPolicy};
+pub use signin_policy::{Refused, RoleSaid, SigninPolicy};
+pub use team::{Member, Membership, Source, Team, TeamRole, TeamRule, team_unasked, teams_of};
 pub use time::{InvalidLifetime, Lifetime, Timestamp};
 pub use usage::{Tokens, Usage};
+pub use user::{Standing, User};

@@ -26,6 +26,13 @@ impl Timestamp {
         Some(Self(moment.as_second()))
     }
 
+    /// As HTTP says it (RFC 9110 §5.6.7).
+    #[must_use]
+    pub fn parse_http(text: &str) -> Option<Self> {
+        let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(moment.as_second()))
+    }
+
     /// For a person: `5 March, 14:20 UTC`.
     #[must_use]
     pub fn in_words(self) -> String {
@@ -152,5 +159,8 @@ mod tests {
         assert_eq!(Timestamp::parse(&moment.rfc3339()), Some(moment));
         assert_eq!(Timestamp::parse("2027-01-15"), Some(Timestamp(1_799_971_200)));
         assert_eq!(Timestamp::parse("yesterday"), None);
+        let said = Timestamp::parse_http("Fri, 15 Jan 2027 08:00:00 GMT");
+        assert_eq!(said, Some(moment));
+        assert_eq!(Timestamp::parse_http("yesterday"), None);
     }
 }

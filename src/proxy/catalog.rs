@@ -64,7 +64,7 @@ impl Catalog {
 
     /// What this key may call, and no more.
     pub(super) fn of<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Model> {
-        self.all.iter().filter(|model| key.models.allows(&model.name))
+        self.all.iter().filter(|model| key.allows(&model.name))
     }
 }
 

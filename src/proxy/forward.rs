@@ -9,7 +9,7 @@ use super::{
     passed_on,
     refusal::{Dialect, Reason},
     request::{self, Head},
-    tap::{Kind, Tap},
+    tap::{Cut, Kind, Tap},
     upstream::{self, Question, UpstreamBody},
 };
 use crate::{
@@ -25,7 +25,6 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body::Body as _;
-use std::sync::Arc;
 
 pub(super) async fn chat(
     State(proxy): State<Proxy>,
@@ -61,9 +60,7 @@ async fn answer(
         let model = proxy.model(dialect, &caller.key, &head.model)?;
         let query = parts.uri.query().filter(|_| dialect == Dialect::Anthropic);
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        proxy
-            .forward((dialect, &caller.key, model), &head, body, (parts.headers, query, here))
-            .await
+        proxy.forward((dialect, &caller, model), &head, body, (parts.headers, query, here)).await
     };
     match outcome.await {
         Ok(response) => response,
@@ -83,7 +80,7 @@ impl Dialect {
 impl Proxy {
     /// The model by the caller's name for it, if this key may call it in this protocol.
     pub(super) fn model(&self, dialect: Dialect, key: &Key, name: &str) -> Result<&Model, Reason> {
-        if !key.models.allows(name) {
+        if !key.allows(name) {
             return Err(Reason::NotAllowed(name.to_owned()));
         }
         let unknown = || {
@@ -106,7 +103,7 @@ impl Proxy {
 
     async fn forward(
         &self,
-        (dialect, key, model): (Dialect, &Arc<Key>, &Model),
+        (dialect, caller, model): (Dialect, &Caller, &Model),
         head: &Head,
         body: Bytes,
         (caller_headers, query, here): (HeaderMap, String, Here),
@@ -118,7 +115,8 @@ impl Proxy {
         let slot = self.books.slot().await?;
         let meter = Meter::new(dialect, body.len());
         let now = self.clock.now();
-        let mut call = Call::new(slot, key, model, now, (meter, self.metrics.clone(), here));
+        let mut call =
+            Call::new(slot, &caller.key, model, now, (meter, self.metrics.clone(), here));
         let question = Question {
             dialect,
             path: dialect.path(),
@@ -127,14 +125,16 @@ impl Proxy {
             body: head.rewrite(body, &model.wire_name, inject),
             stream: head.stream,
         };
+        let end = caller.leash.end(&self.shutdown.cut);
         let begun = tokio::select! {
             begun = self.begin((dialect, model), question, &mut call, inject) => begun,
-            // The server stops, and nothing has been said yet.
-            () = self.shutdown.cut.cancelled() => Err(Reason::Stopping),
+            // The server stops, or the key has ended, and nothing has been said yet.
+            () = end.cancelled() => Err(self.cut_short()),
         };
         match begun {
             Ok(Begun::Answer { head, body, first, kind }) => {
-                let waits = (self.settings.keepalive, self.shutdown.cut.clone());
+                let cut = Cut { end, stopping: self.shutdown.cut.clone() };
+                let waits = (self.settings.keepalive, cut);
                 let tap =
                     Tap::new((body, model.upstream.clone()), first, call, (kind, dialect), waits);
                 Ok(Response::from_parts(head, Body::new(tap)))
@@ -143,12 +143,20 @@ impl Proxy {
                 call.release();
                 Ok(response)
             }
-            Err(Reason::Stopping) => Err(Reason::Stopping),
+            Err(cut @ (Reason::Stopping | Reason::Caller(_))) => Err(cut),
             Err(reason) => {
                 self.metrics.upstream_failed(&model.upstream.name);
                 call.release();
                 Err(reason)
             }
+        }
+    }
+
+    fn cut_short(&self) -> Reason {
+        if self.shutdown.cut.is_cancelled() {
+            Reason::Stopping
+        } else {
+            Reason::Caller(NoCaller::Blocked)
         }
     }
 

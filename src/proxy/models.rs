@@ -58,7 +58,7 @@ pub(super) async fn one(
         Err(none) => return dialect.refuse(none).into_response(),
     };
     // What this key may not call does not exist for it.
-    if let Some(model) = proxy.catalog.named(&id).filter(|model| key.models.allows(&model.name)) {
+    if let Some(model) = proxy.catalog.named(&id).filter(|model| key.allows(&model.name)) {
         return Json(shape(&proxy, model, dialect)).into_response();
     }
     let text = format!("There is no model {id:?} for this key. GET /v1/models lists its models.");

@@ -31,6 +31,15 @@ pub(super) struct Tap {
     keepalive: Duration,
     silent: Pin<Box<Sleep>>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    stopping: CancellationToken,
+}
+
+/// What ends an answer before its end.
+pub(super) struct Cut {
+    /// The key's end, or the server's.
+    pub(super) end: CancellationToken,
+    /// The server's.
+    pub(super) stopping: CancellationToken,
 }
 
 /// How the bytes pass.
@@ -55,7 +64,7 @@ impl Tap {
         first: Bytes,
         call: Call,
         (kind, dialect): (Kind, Dialect),
-        (keepalive, cut): (Duration, CancellationToken),
+        (keepalive, cut): (Duration, Cut),
     ) -> Self {
         // Nothing can be said in a silent JSON answer: it is given up.
         let keepalive = if kind == Kind::Opaque { of.timeout } else { keepalive };
@@ -68,7 +77,8 @@ impl Tap {
             dialect,
             keepalive,
             silent: Box::pin(tokio::time::sleep(keepalive)),
-            cut: Box::pin(cut.cancelled_owned()),
+            cut: Box::pin(cut.end.cancelled_owned()),
+            stopping: cut.stopping,
         }
     }
 
@@ -214,8 +224,12 @@ impl Tap {
                 return Poll::Ready(Some(Err(Broken)));
             }
             let at_boundary = self.call.meter.at_boundary();
-            let words =
-                self.last_words("Gatekey is stopping; the answer is cut here.", at_boundary);
+            let why = if self.stopping.is_cancelled() {
+                "Gatekey is stopping; the answer is cut here."
+            } else {
+                "This key does not work any more; the answer is cut here."
+            };
+            let words = self.last_words(why, at_boundary);
             self.call.end(End::Failed);
             return Poll::Ready(Some(Ok(Frame::data(words))));
         }

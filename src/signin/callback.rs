@@ -1,14 +1,15 @@
 //! `/sso/callback`: a browser comes back from a provider. It makes a session and nothing else.
 use super::{
     Signin,
-    complete::{Arrival, complete},
+    complete::{Arrival, Visitor, complete},
+    debug,
     sso::{Gone, own_path, sso_path},
 };
 use crate::{
     idp::{Answer, Fault, Idp, Leg},
     model::{Identity, OwnPath, State as Secret},
     store::signins::{SigninOf, TakeSignin},
-    web::{self, Browser, ClientAddress, Problem, Session},
+    web::{self, Browser, ClientAddress, Problem},
 };
 use axum::{
     extract::State,
@@ -16,7 +17,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// `/sso/callback` or `/sso/callback/{name}`: each provider has one path (mix-up, row U3).
+/// `/sso/callback/{name}`: each provider has one path (mix-up, row U3). Those of LiteLLM's variables share
+/// `/sso/callback`, where the state says which one it was.
 pub(super) async fn get(
     State(signin): State<Signin>,
     address: ClientAddress,
@@ -24,19 +26,16 @@ pub(super) async fn get(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let idp = signin.idps.all().iter().find(|idp| idp.callback() == uri.path());
-    back(&signin, idp, (address, browser, headers), &uri).await
+    back(&signin, (address, browser, headers), &uri).await
 }
 
 async fn back(
     signin: &Signin,
-    idp: Option<&Idp>,
     (address, browser, headers): (ClientAddress, Browser, HeaderMap),
     uri: &Uri,
 ) -> Response {
     let fresh = own_path(None);
     let Some((state, answer)) = parse(uri) else { return over(&fresh) };
-    let Some(idp) = idp else { return over(&fresh) };
     let at = signin.clock.now();
     let hash = Secret::presented(&state).hash();
     let (row, expires_at) = match signin.store.read(SigninOf { state: hash }).await {
@@ -45,8 +44,14 @@ async fn back(
         Ok(None) => return over(&fresh),
         Err(error) => return Problem::unavailable(&error).into_response(),
     };
-    let Some(binding) = browser.bound(row.browser).filter(|_| row.idp == idp.name()) else {
-        tracing::warn!(idp = idp.name(), "a sign-in came back in another browser");
+    // A provider that was taken out meanwhile brings nobody in (row U7).
+    let Some(idp) = signin.idps.named(&row.idp) else { return over(&fresh) };
+    let here = idp.callback() == uri.path();
+    let Some(binding) = browser.bound(row.browser).filter(|_| here) else {
+        tracing::warn!(
+            idp = idp.name(),
+            "a sign-in came back in another browser, or for another provider"
+        );
         return elsewhere();
     };
     let return_to = own_path(Some(row.return_to));
@@ -61,9 +66,11 @@ async fn back(
     let take = TakeSignin { state: hash, browser: row.browser, idp: idp.name().to_owned(), at };
     match identify(signin, take, idp, &answer, &leg).await {
         Ok(Some(identity)) => {
-            let replaces = Session::claimed(&signin.site, &headers);
-            let arrival = Arrival { identity, idp: idp.name(), return_to, replaces, address };
-            complete(signin, arrival).await
+            if debug::is_asked(&return_to) {
+                return debug::show(signin, &headers, &identity, Some(idp)).await;
+            }
+            let visitor = Visitor::of(&signin.site, &headers, address);
+            complete(signin, Arrival { identity, idp: Some(idp), return_to, visitor }).await
         }
         Ok(None) => over(&return_to),
         Err(gone) => gone.page(idp.name(), &return_to),

@@ -1,7 +1,7 @@
 //! `/login`: a button for each provider, and a form for local accounts.
 use super::{
     Signin,
-    complete::{Arrival, complete},
+    complete::{Arrival, Visitor, complete},
     sso::{login_path, own_path, sso_path, with_the_way_back},
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
         self,
         audit::{Act, Note},
     },
-    web::{self, ClientAddress, Page, PageForm, Problem, Session, Site},
+    web::{self, ClientAddress, Page, PageForm, Problem, Site},
 };
 use askama::Template;
 use axum::{
@@ -101,11 +101,10 @@ pub(super) async fn post(
             .with_way("Sign in here", login_path(&return_to, false))
             .into_response();
     }
-    match attempt(&signin, &fields, address).await {
+    match attempt(&signin, &fields.username, &fields.password, address).await {
         Ok(Some(identity)) => {
-            let replaces = Session::claimed(&signin.site, &headers);
-            complete(&signin, Arrival { identity, idp: "local", return_to, replaces, address })
-                .await
+            let visitor = Visitor::of(&signin.site, &headers, address);
+            complete(&signin, Arrival { identity, idp: None, return_to, visitor }).await
         }
         Ok(None) => {
             let show = Show { wrong: Some(&fields.username), switch: false, form: true };
@@ -116,30 +115,31 @@ pub(super) async fn post(
     }
 }
 
-enum Refused {
+pub(super) enum Refused {
     TooOften(i64),
     Store(store::Error),
 }
 
 /// Only wrong passwords are counted. The count is asked again afterwards, so that many guesses at once gain
 /// nothing over one after the other.
-async fn attempt(
+pub(super) async fn attempt(
     signin: &Signin,
-    fields: &Fields,
+    username: &str,
+    password: &str,
     client: ClientAddress,
 ) -> Result<Option<crate::model::Identity>, Refused> {
-    let username = fields.username.trim();
+    let username = username.trim();
     let address = client.place();
     let account = (username.to_owned(), address);
     let throttles = &signin.throttles;
     let may = || throttles.account.would(&account).and_then(|()| throttles.address.would(&address));
     may().map_err(Refused::TooOften)?;
     // Postgres knows no text with a NUL: nobody is named so.
-    let odd = username.len() > 255 || username.contains('\0') || fields.password.len() > 1024;
+    let odd = username.len() > 255 || username.contains('\0') || password.len() > 1024;
     let found = if odd {
         None
     } else {
-        signin.local.identify(username, &fields.password).await.map_err(Refused::Store)?
+        signin.local.identify(username, password).await.map_err(Refused::Store)?
     };
     may().map_err(Refused::TooOften)?;
     if found.is_none() {
@@ -158,7 +158,7 @@ async fn attempt(
     Ok(found)
 }
 
-fn too_often(seconds: i64, return_to: &OwnPath) -> Response {
+pub(super) fn too_often(seconds: i64, return_to: &OwnPath) -> Response {
     let text = "Too many wrong passwords. Wait a few minutes, then try again.";
     let page = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Wait a little", text)
         .with_way("Back to the form", login_path(return_to, false))

@@ -1,16 +1,22 @@
-//! Owns how a browser becomes a session: `/login`, `/sso/login`, `/sso/callback`, `/logout`, and the first
-//! account of a new installation. Never here: what a session is good for.
+//! Owns how a browser becomes a session: `/login`, `/sso/login`, `/sso/callback`, `/logout`, the password
+//! of a local account, and the first account of a new installation. Never here: what a session is good for.
 mod callback;
 mod complete;
+mod debug;
+mod issuers;
 mod login;
 mod logout;
+mod password;
+mod reset;
 mod setup;
 mod sso;
 
+pub use issuers::reconcile;
 pub use setup::{Setup, offer as offer_setup};
 
 use crate::{
     config::{Config, Keyring, Signin as Settings},
+    guard::Guard,
     idp::{Idps, Local},
     model::RedirectRules,
     store::Store,
@@ -27,6 +33,7 @@ pub struct Signin {
     clock: Clock,
     entropy: Entropy,
     site: Site,
+    guard: Guard,
     idps: Idps,
     local: Local,
     keyring: Arc<Keyring>,
@@ -53,15 +60,16 @@ const SENT: Limit = Limit { most: 600, seconds: 60 };
 pub struct Parts {
     pub world: (Store, Clock, Entropy),
     pub site: Site,
+    pub guard: Guard,
     pub idps: Idps,
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
     pub setup: Option<Setup>,
 }
 
 impl Signin {
     #[must_use]
     pub fn new(config: &Config, parts: Parts) -> Self {
-        let Parts { world: (store, clock, entropy), site, idps, keyring, setup } = parts;
+        let Parts { world: (store, clock, entropy), site, guard, idps, keyring, setup } = parts;
         Self {
             local: Local::new(store.clone(), &config.signin),
             throttles: Arc::new(Throttles {
@@ -73,8 +81,9 @@ impl Signin {
             clock,
             entropy,
             site,
+            guard,
             idps,
-            keyring: Arc::new(keyring),
+            keyring,
             settings: Arc::new(config.signin.clone()),
             rules: Arc::new(config.connect.redirects.clone()),
             setup: setup.map(Arc::new),
@@ -92,6 +101,9 @@ pub fn routes(cors: LinkCors) -> Router<Signin> {
         .merge(shared)
         .route("/login", get(login::get).post(login::post))
         .route("/fallback/login", get(login::get).post(login::post))
+        .route("/sso/debug/login", get(debug::get))
+        .route("/password", get(password::get).post(password::post))
+        .route("/reset/{token}", get(reset::get).post(reset::post))
         .route("/logout", get(logout::get).post(logout::post))
         .route("/setup/{token}", get(setup::get).post(setup::post))
         .route("/ui", get(to_account))

@@ -1,17 +1,23 @@
 //! `/sso/login`: a browser goes to a provider.
-use super::Signin;
+use super::{
+    Signin,
+    complete::{Arrival, Visitor, complete},
+    debug,
+};
 use crate::{
-    idp::{Fault, Idp, Leg},
+    idp::{Fault, Idp, Leg, NoHeader},
     model::{Hash, Link, LinkError, OwnPath, State as Secret},
     store::signins::{SaveSignin, Signin as Row},
-    web::{self, Browser, ClientAddress, Problem, Session},
+    web::{self, Browser, ClientAddress, Peer, Problem, Session},
 };
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use std::net::IpAddr;
 
 /// So long a browser may stay with the provider (row U1).
 const SECONDS: i64 = 5 * 60;
@@ -26,6 +32,7 @@ struct Wanted {
 
 pub(super) async fn get(
     State(signin): State<Signin>,
+    peer: Option<Extension<Peer>>,
     browser: Browser,
     (address, headers): (ClientAddress, HeaderMap),
     uri: Uri,
@@ -50,11 +57,48 @@ pub(super) async fn get(
             .into_response();
     }
     match idp {
+        Some(idp) if idp.is_in_front() => {
+            let peer = peer.map(|Extension(Peer(peer))| peer.ip());
+            in_front(&signin, idp, (peer, address, &headers), return_to).await
+        }
         Some(idp) => match leave(&signin, &browser, idp, &return_to, choose).await {
             Ok(response) => response,
             Err(gone) => gone.page(idp.name(), &return_to),
         },
         None => web::see_other(&login_path(&return_to, wanted.switch.is_some())),
+    }
+}
+
+/// A proxy in front has signed the person in: nobody is sent anywhere.
+async fn in_front(
+    signin: &Signin,
+    idp: &Idp,
+    (peer, address, headers): (Option<IpAddr>, ClientAddress, &HeaderMap),
+    return_to: OwnPath,
+) -> Response {
+    if !web::is_navigation(headers) {
+        let text = "Open this address itself: a page or script of another cannot sign you in.";
+        return Problem::new(StatusCode::FORBIDDEN, "You are not signed in", text).into_response();
+    }
+    let found =
+        peer.ok_or(NoHeader::Elsewhere).and_then(|peer| idp.identify_in_front(headers, peer));
+    match found {
+        Ok(identity) if debug::is_asked(&return_to) => {
+            debug::show(signin, headers, &identity, Some(idp)).await
+        }
+        Ok(identity) => {
+            let visitor = Visitor::of(&signin.site, headers, address);
+            complete(signin, Arrival { identity, idp: Some(idp), return_to, visitor }).await
+        }
+        Err(why) => {
+            tracing::warn!(%why, ?peer, idp = idp.name(), "headers signed nobody in");
+            let text = "Your company's sign-in stands in front of Gatekey, and it did not say who you are. \
+                        Open Gatekey by your company's address for it; if you did, tell your admin: the log \
+                        says what was missing.";
+            Problem::new(StatusCode::FORBIDDEN, "You are not signed in", text)
+                .with_way("Try again", sso_path(idp.name(), &return_to))
+                .into_response()
+        }
     }
 }
 
@@ -167,7 +211,7 @@ impl Gone {
 }
 
 /// Sends a browser to a provider, with a state that only this browser can bring back.
-async fn leave(
+pub(super) async fn leave(
     signin: &Signin,
     browser: &Browser,
     idp: &Idp,

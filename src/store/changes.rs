@@ -3,19 +3,25 @@
 //! The counter's row is locked until the commit, so numbers appear in order and none is skipped: whoever has
 //! read up to `n` needs only what is above it.
 use super::{Error, Operation, Tx};
-use crate::model::{KeyId, Timestamp, UserId};
+use crate::model::{KeyId, TeamId, Timestamp, UserId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     Key(KeyId),
     /// Everything of a person.
     User(UserId),
+    /// Every key of a team.
+    Team(TeamId),
+    /// More than can be named.
+    All,
 }
 
 pub(super) async fn insert(tx: &mut Tx<'_>, change: &Change, at: Timestamp) -> Result<(), Error> {
     let (what, id) = match change {
         Change::Key(id) => ("key", id.as_str()),
         Change::User(id) => ("user", id.as_str()),
+        Change::Team(id) => ("team", id.as_str()),
+        Change::All => ("all", ""),
     };
     tx.run("UPDATE change_counter SET last = last + 1 WHERE name = 'changes'", ()).await?;
     tx.run(
@@ -59,7 +65,10 @@ impl Operation for ChangesAfter {
         let change = |(seq, what, id): (i64, String, String)| {
             let change = match what.as_str() {
                 "key" => Change::Key(KeyId::named(&id)),
-                _ => Change::User(UserId::named(&id)),
+                "user" => Change::User(UserId::named(&id)),
+                "team" => Change::Team(TeamId::named(&id)),
+                // Also what a newer server says.
+                _ => Change::All,
             };
             (seq, change)
         };

@@ -2,7 +2,7 @@
 use super::{
     Error, Operation, Tx,
     audit::{self, Act},
-    keys::{self, FreshKey},
+    keys::{self, FreshKey, MayOwn},
     requests::Gate,
 };
 use crate::model::{App, Dialect, GrantId, KeyId, Terms, Timestamp, UserId};
@@ -40,8 +40,10 @@ pub enum Approved {
     Done,
     /// Answered before, expired, another browser's or another dialect's.
     Gone,
-    /// The person was blocked meanwhile.
+    /// The person counts no more.
     Blocked,
+    /// The person is not in that team any more.
+    NotInTeam,
     /// The key on whose word it was asked counts no more.
     ParentEnded,
     /// The app has as many live keys as it may. Nothing is used up.
@@ -83,14 +85,10 @@ async fn hold(
     cap: Cap,
     at: Timestamp,
 ) -> Result<Option<Approved>, Error> {
-    let held: Option<(UserId,)> = tx
-        .optional(
-            "UPDATE users SET id = id WHERE id = $1 AND blocked_at IS NULL RETURNING id",
-            (&key.user,),
-        )
-        .await?;
-    if held.is_none() {
-        return Ok(Some(Approved::Blocked));
+    match keys::may_own(tx, &key.user, key.team.as_ref()).await? {
+        MayOwn::Yes => {}
+        MayOwn::No => return Ok(Some(Approved::Blocked)),
+        MayOwn::NotInTeam => return Ok(Some(Approved::NotInTeam)),
     }
     let (live,): (i64,) = tx
         .one(

@@ -3,8 +3,11 @@ use super::{
     Error, FromRow, Operation, Row, Tx,
     audit::{self, Act},
     changes::{self, Change},
+    users::user_columns,
 };
-use crate::model::{GrantId, Hash, Key, KeyId, KeyPatch, ModelList, Timestamp, User, UserId};
+use crate::model::{
+    GrantId, Hash, Key, KeyId, KeyPatch, KeyTeam, ModelList, TeamId, Timestamp, User, UserId,
+};
 
 /// A key as it is made. Its secret has left already.
 #[derive(Debug, Clone)]
@@ -16,6 +19,7 @@ pub struct FreshKey {
     pub user: UserId,
     pub grant: Option<GrantId>,
     pub app: Option<String>,
+    pub team: Option<TeamId>,
     pub models: ModelList,
     pub metadata: String,
     pub signed_in_at: Timestamp,
@@ -25,8 +29,8 @@ pub struct FreshKey {
 pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, at: Timestamp) -> Result<(), Error> {
     tx.run(
         "INSERT INTO keys (id, hash, hint, alias, user_id, grant_id, app, models, metadata,
-             blocked, signed_in_at, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, $11, $12)",
+             blocked, signed_in_at, created_at, expires_at, team_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, $11, $12, $13)",
         (
             &key.id,
             key.hash,
@@ -40,9 +44,48 @@ pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, at: Timestamp) -> Re
             key.signed_in_at,
             at,
             key.expires_at,
+            &key.team,
         ),
     )
     .await
+}
+
+/// Whether a person may have a key now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayOwn {
+    Yes,
+    /// They do not count.
+    No,
+    /// They are not in that team, or it does not count.
+    NotInTeam,
+}
+
+/// Holds the owner's row until the commit: what decides is read where the key is made.
+pub(super) async fn may_own(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    team: Option<&TeamId>,
+) -> Result<MayOwn, Error> {
+    let held: Option<(UserId,)> = tx
+        .optional(
+            "UPDATE users SET id = id WHERE id = $1 AND blocked_at IS NULL AND off_at IS NULL
+             RETURNING id",
+            (user,),
+        )
+        .await?;
+    if held.is_none() {
+        return Ok(MayOwn::No);
+    }
+    let Some(team) = team else { return Ok(MayOwn::Yes) };
+    let at_home: Option<(TeamId,)> = tx
+        .optional(
+            "SELECT id FROM teams WHERE id = $1 AND blocked_at IS NULL
+             AND (EXISTS (SELECT 1 FROM members WHERE team_id = $1 AND user_id = $2)
+                  OR EXISTS (SELECT 1 FROM users WHERE id = $2 AND service_of = $1))",
+            (team, user),
+        )
+        .await?;
+    Ok(if at_home.is_some() { MayOwn::Yes } else { MayOwn::NotInTeam })
 }
 
 /// Holds a key's row until the commit, if it is live: what is done on the word of a key is done while it counts.
@@ -60,10 +103,14 @@ pub(super) async fn is_live(tx: &mut Tx<'_>, key: &KeyId, at: Timestamp) -> Resu
 macro_rules! select_keys {
     ($rest:literal) => {
         concat!(
-            "SELECT keys.id, alias, hint, user_id, grant_id, app, models, metadata,
-                 keys.created_at, expires_at, last_used_at, keys.blocked, keys.signed_in_at,
-                 users.id, users.email, users.name, users.role, users.blocked_at
-             FROM keys JOIN users ON users.id = keys.user_id ",
+            "SELECT keys.id, keys.alias, hint, keys.user_id, grant_id, app, keys.models,
+                 keys.metadata, keys.created_at, expires_at, last_used_at, keys.blocked,
+                 keys.signed_in_at, keys.team_id, teams.alias, teams.models, teams.blocked_at,
+                 EXISTS (SELECT 1 FROM members WHERE members.team_id = keys.team_id
+                         AND members.user_id = keys.user_id), ",
+            user_columns!(),
+            " FROM keys JOIN users ON users.id = keys.user_id
+             LEFT JOIN teams ON teams.id = keys.team_id ",
             $rest
         )
     };
@@ -121,7 +168,7 @@ impl Operation for KeysByAlias {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
         tx.all(
             select_keys!(
-                "WHERE alias = $1 AND (CAST($2 AS TEXT) IS NULL OR user_id = $2) LIMIT 100"
+                "WHERE keys.alias = $1 AND (CAST($2 AS TEXT) IS NULL OR keys.user_id = $2) LIMIT 100"
             ),
             (&self.alias, &self.user),
         )
@@ -134,6 +181,7 @@ pub struct ListKeys {
     pub user: Option<UserId>,
     pub app: Option<String>,
     pub alias: Option<String>,
+    pub team: Option<TeamId>,
     /// Only those that are not expired then.
     pub live_at: Option<Timestamp>,
     pub limit: i64,
@@ -148,13 +196,22 @@ impl Operation for ListKeys {
         let page = tx
             .all(
                 select_keys!(
-                    "WHERE (CAST($1 AS TEXT) IS NULL OR user_id = $1)
+                    "WHERE (CAST($1 AS TEXT) IS NULL OR keys.user_id = $1)
                      AND (CAST($2 AS TEXT) IS NULL OR app = $2)
                      AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
-                     AND (CAST($4 AS TEXT) IS NULL OR alias = $4)
+                     AND (CAST($4 AS TEXT) IS NULL OR keys.alias = $4)
+                     AND (CAST($7 AS TEXT) IS NULL OR keys.team_id = $7)
                      ORDER BY keys.created_at, keys.id LIMIT $5 OFFSET $6"
                 ),
-                (&self.user, &self.app, self.live_at, &self.alias, self.limit, self.offset),
+                (
+                    &self.user,
+                    &self.app,
+                    self.live_at,
+                    &self.alias,
+                    self.limit,
+                    self.offset,
+                    &self.team,
+                ),
             )
             .await?;
         let (total,) = tx
@@ -163,8 +220,9 @@ impl Operation for ListKeys {
                  WHERE (CAST($1 AS TEXT) IS NULL OR user_id = $1)
                  AND (CAST($2 AS TEXT) IS NULL OR app = $2)
                  AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
-                 AND (CAST($4 AS TEXT) IS NULL OR alias = $4)",
-                (&self.user, &self.app, self.live_at, &self.alias),
+                 AND (CAST($4 AS TEXT) IS NULL OR alias = $4)
+                 AND (CAST($5 AS TEXT) IS NULL OR team_id = $5)",
+                (&self.user, &self.app, self.live_at, &self.alias, &self.team),
             )
             .await?;
         Ok((page, total))
@@ -185,7 +243,7 @@ impl Operation for NewestKeys {
         let newest = tx
             .all(
                 select_keys!(
-                    "WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > $2)
+                    "WHERE keys.user_id = $1 AND (expires_at IS NULL OR expires_at > $2)
                      ORDER BY keys.created_at DESC, keys.id LIMIT $3"
                 ),
                 (&self.user, self.live_at, self.limit),
@@ -211,27 +269,22 @@ pub struct CreateKey {
 }
 
 impl Operation for CreateKey {
-    /// Whether the owner exists and is not blocked, and the key that asked still counts.
-    type Output = bool;
+    /// `No` also when the key that asked counts no more.
+    type Output = MayOwn;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<MayOwn, Error> {
         if let Some(by) = &self.by
             && !is_live(tx, by, self.act.at).await?
         {
-            return Ok(false);
+            return Ok(MayOwn::No);
         }
-        let held: Option<(UserId,)> = tx
-            .optional(
-                "UPDATE users SET id = id WHERE id = $1 AND blocked_at IS NULL RETURNING id",
-                (&self.key.user,),
-            )
-            .await?;
-        if held.is_none() {
-            return Ok(false);
+        match may_own(tx, &self.key.user, self.key.team.as_ref()).await? {
+            MayOwn::Yes => {}
+            no => return Ok(no),
         }
         insert(tx, &self.key, self.act.at).await?;
         audit::insert(tx, &self.act.entry("key.create", &self.key.id)).await?;
-        Ok(true)
+        Ok(MayOwn::Yes)
     }
 }
 
@@ -331,7 +384,16 @@ impl FromRow for Key {
             last_used_at: row.take()?,
             blocked: row.take()?,
             signed_in_at: row.take()?,
+            team: team(row)?,
             owner: User::from_row(row)?,
         })
     }
+}
+
+fn team(row: &mut Row) -> Result<Option<KeyTeam>, Error> {
+    let (id, alias): (Option<TeamId>, Option<String>) = (row.take()?, row.take()?);
+    let (models, blocked_at): (Option<ModelList>, Option<Timestamp>) = (row.take()?, row.take()?);
+    let member = row.take()?;
+    let (models, blocked) = (models.unwrap_or_default(), blocked_at.is_some());
+    Ok(id.map(|id| KeyTeam { id, alias, models, blocked, member }))
 }

@@ -4,7 +4,7 @@ use super::{
     audit::{self, Act},
     changes::{self, Change},
 };
-use crate::model::{Hash, KeyId, Timestamp, UserId};
+use crate::model::{Hash, KeyId, TeamId, Timestamp, UserId};
 
 /// Which keys end.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub enum Which {
     Own(KeyId, UserId),
     User(UserId),
     App(String),
+    Team(TeamId),
     /// Made before then.
     Before(Timestamp),
 }
@@ -80,6 +81,15 @@ impl EndKeys {
                          (SELECT id FROM keys WHERE app = $1 ORDER BY id LIMIT 500)
                      RETURNING hash, id, user_id, app",
                     (app,),
+                )
+                .await
+            }
+            Which::Team(team) => {
+                tx.all(
+                    "DELETE FROM keys WHERE id IN
+                         (SELECT id FROM keys WHERE team_id = $1 ORDER BY id LIMIT 500)
+                     RETURNING hash, id, user_id, app",
+                    (team,),
                 )
                 .await
             }

@@ -5,7 +5,7 @@
 //! waiting does not stop it. Never here: decisions, clocks, secrets in clear.
 //!
 //! ```text
-//! signins  --TakeSignin--> (the idp's answer) --SignIn--> sessions
+//! signins  --TakeSignin--> (the idp's answer) --SignIn--> sessions, members
 //! requests --Approve-----> grants + keys --EndKeys--> ended_keys
 //! ```
 //! One table per state; leaving one is `DELETE … RETURNING`, and that decides every race.
@@ -18,16 +18,21 @@ mod error;
 pub mod grants;
 pub mod keys;
 pub mod keys_end;
+pub mod leaving;
+pub mod members;
 mod migrate;
 mod postgres;
 pub mod requests;
 pub mod sessions;
+pub mod sign_in;
 pub mod signins;
 mod sqlite;
 pub mod sweep;
+pub mod teams;
 mod tx;
 pub mod usage;
 pub mod users;
+pub mod users_change;
 mod value;
 
 pub use backup::backup;

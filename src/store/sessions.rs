@@ -1,6 +1,10 @@
 //! Browsers that have signed in.
-use super::{Error, FromRow, Operation, Row, Tx, audit};
-use crate::model::{Hash, Timestamp, User};
+use super::{
+    Error, FromRow, Operation, Row, Tx,
+    audit::{self, Act},
+    users::user_columns,
+};
+use crate::model::{Hash, Timestamp, User, UserId};
 
 pub struct SessionOf {
     pub session: Hash,
@@ -20,9 +24,13 @@ impl Operation for SessionOf {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
         tx.optional(
-            "SELECT users.id, email, name, role, blocked_at, idp, sessions.signed_in_at FROM sessions
-             JOIN users ON users.id = sessions.user_id
-             WHERE hash = $1 AND expires_at > $2 AND blocked_at IS NULL",
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", idp, sessions.signed_in_at FROM sessions
+                 JOIN users ON users.id = sessions.user_id
+                 WHERE hash = $1 AND expires_at > $2 AND blocked_at IS NULL AND off_at IS NULL"
+            ),
             (self.session, self.at),
         )
         .await
@@ -41,6 +49,64 @@ impl Operation for EndSession {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         tx.run("DELETE FROM sessions WHERE hash = $1", (self.session,)).await?;
         audit::insert(tx, &self.entry).await
+    }
+}
+
+/// Where a person is signed in.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub hash: Hash,
+    pub idp: String,
+    pub signed_in_at: Timestamp,
+    pub address: Option<String>,
+    /// What the browser calls itself.
+    pub agent: Option<String>,
+}
+
+/// The newest sessions of a person that still count.
+pub struct SessionsOf {
+    pub user: UserId,
+    pub at: Timestamp,
+    pub limit: i64,
+}
+
+impl Operation for SessionsOf {
+    type Output = Vec<Listed>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        tx.all(
+            "SELECT hash, idp, signed_in_at, address, agent FROM sessions
+             WHERE user_id = $1 AND expires_at > $2 ORDER BY signed_in_at DESC, hash LIMIT $3",
+            (&self.user, self.at, self.limit),
+        )
+        .await
+    }
+}
+
+/// "Sign out everywhere".
+pub struct EndSessions {
+    pub user: UserId,
+    pub act: Act,
+}
+
+impl Operation for EndSessions {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        tx.run("DELETE FROM sessions WHERE user_id = $1", (&self.user,)).await?;
+        audit::insert(tx, &self.act.entry("signout.everywhere", &self.user)).await
+    }
+}
+
+impl FromRow for Listed {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok(Self {
+            hash: row.take()?,
+            idp: row.take()?,
+            signed_in_at: row.take()?,
+            address: row.take()?,
+            agent: row.take()?,
+        })
     }
 }
 

@@ -23,32 +23,7 @@ impl Operation for Sweep {
     type Output = usize;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, Error> {
-        let hashes = [
-            tx.all::<(Hash,)>(
-                "DELETE FROM sessions WHERE hash IN
-                     (SELECT hash FROM sessions WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at,),
-            )
-            .await?,
-            tx.all(
-                "DELETE FROM signins WHERE hash IN
-                     (SELECT hash FROM signins WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at.plus(-Self::SIGNIN_KEPT),),
-            )
-            .await?,
-            tx.all(
-                "DELETE FROM requests WHERE hash IN
-                     (SELECT hash FROM requests WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at.plus(-ConnectRequest::KEPT),),
-            )
-            .await?,
-            tx.all(
-                "DELETE FROM ended_keys WHERE hash IN
-                     (SELECT hash FROM ended_keys WHERE ended_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at.plus(-Self::TOMBSTONE_KEPT),),
-            )
-            .await?,
-        ];
+        let hashes = self.sweep_hashes(tx).await?;
         let batches: Vec<(Hash,)> = tx
             .all(
                 "DELETE FROM booked_batches WHERE id IN
@@ -78,7 +53,46 @@ impl Operation for Sweep {
                 (self.at.plus(-Self::TOMBSTONE_KEPT),),
             )
             .await?;
-        let hashes: usize = hashes.iter().map(Vec::len).sum();
         Ok(hashes + batches.len() + keys.len() + changes.len() + grants.len())
+    }
+}
+
+impl Sweep {
+    /// Tables whose rows are known by a hash.
+    async fn sweep_hashes(&self, tx: &mut Tx<'_>) -> Result<usize, Error> {
+        let hashes = [
+            tx.all::<(Hash,)>(
+                "DELETE FROM sessions WHERE hash IN
+                     (SELECT hash FROM sessions WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at,),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM signins WHERE hash IN
+                     (SELECT hash FROM signins WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at.plus(-Self::SIGNIN_KEPT),),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM requests WHERE hash IN
+                     (SELECT hash FROM requests WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at.plus(-ConnectRequest::KEPT),),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM ended_keys WHERE hash IN
+                     (SELECT hash FROM ended_keys WHERE ended_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at.plus(-Self::TOMBSTONE_KEPT),),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM password_resets WHERE hash IN
+                     (SELECT hash FROM password_resets WHERE expires_at <= $1 LIMIT 500)
+                 RETURNING hash",
+                (self.at,),
+            )
+            .await?,
+        ];
+        Ok(hashes.iter().map(Vec::len).sum())
     }
 }

@@ -1,90 +1,35 @@
-//! People: who has signed in, as what, and whether they may.
-use super::{
-    Error, FromRow, Operation, Row, Tx,
-    audit::{self, Act},
-    changes::{self, Change},
-};
-use crate::model::{Hash, Identity, Role, Timestamp, User, UserId};
+//! People: who there is, and how they are found.
+use super::{Error, FromRow, Operation, Row, Tx};
+use crate::model::{Role, Standing, TeamId, Timestamp, User, UserId};
 
-/// A person comes in: known by (issuer, subject) and by nothing else. Many first sign-ins at once agree.
-pub struct SignIn {
-    pub identity: Identity,
-    /// The id to use if the person is new.
-    pub fresh: UserId,
-    /// `None` leaves a known person's role as it is.
-    pub role: Option<Role>,
-    pub idp: String,
-    pub session: Hash,
-    pub expires_at: Timestamp,
-    /// The session this browser had; a new one replaces it (rows C10, U15).
-    pub replaces: Vec<Hash>,
-    pub act: Act,
+/// The columns a [`User`] is read from.
+macro_rules! user_columns {
+    () => {
+        "users.id, users.email, users.name, users.role, users.blocked_at, users.block_reason,
+         users.off_at, users.off_reason, users.models, users.default_team, users.service_of"
+    };
 }
-
-pub enum SignedIn {
-    Done(User),
-    Blocked(User),
-}
-
-impl Operation for SignIn {
-    type Output = SignedIn;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<SignedIn, Error> {
-        let who = &self.identity;
-        // DO NOTHING would return no row to the one that lost.
-        let (id,): (UserId,) = tx
-            .one(
-                "INSERT INTO identities (issuer, subject, user_id, created_at) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (issuer, subject) DO UPDATE SET subject = excluded.subject
-                 RETURNING user_id",
-                (&who.issuer, &who.subject, &self.fresh, self.act.at),
-            )
-            .await?;
-        let before: Option<(Role,)> =
-            tx.optional("SELECT role FROM users WHERE id = $1", (&id,)).await?;
-        let user: User = tx
-            .one(
-                "INSERT INTO users (id, email, name, role, created_at, signed_in_at)
-                 VALUES ($1, $2, $3, COALESCE($4, 'internal_user'), $5, $5)
-                 ON CONFLICT (id) DO UPDATE SET
-                     email = COALESCE(excluded.email, users.email),
-                     name = COALESCE(excluded.name, users.name),
-                     role = COALESCE($4, users.role),
-                     signed_in_at = excluded.signed_in_at
-                 RETURNING id, email, name, role, blocked_at",
-                (&id, &who.email, &who.name, self.role, self.act.at),
-            )
-            .await?;
-        let act = Act { actor: id.to_string(), ..self.act.clone() };
-        let saying = format!("by {}", self.idp);
-        if user.blocked {
-            audit::insert(tx, &act.entry("signin.refused", &id).saying("blocked")).await?;
-            return Ok(SignedIn::Blocked(user));
-        }
-        for old in &self.replaces {
-            tx.run("DELETE FROM sessions WHERE hash = $1", (old,)).await?;
-        }
-        tx.run(
-            "INSERT INTO sessions (hash, user_id, idp, signed_in_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5)",
-            (self.session, &id, &self.idp, self.act.at, self.expires_at),
-        )
-        .await?;
-        // Keys in memory know their owner's role, and nothing else that a sign-in changes.
-        if before.is_some_and(|(role,)| role != user.role) {
-            changes::insert(tx, &Change::User(id.clone()), self.act.at).await?;
-        }
-        audit::insert(tx, &act.entry("signin", &id).saying(saying)).await?;
-        Ok(SignedIn::Done(user))
-    }
-}
+pub(super) use user_columns;
 
 /// A person, and what lists show of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Listed {
     pub user: User,
+    /// A JSON object.
+    pub metadata: String,
     pub created_at: Timestamp,
     pub signed_in_at: Option<Timestamp>,
+}
+
+macro_rules! select_listed {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            ", users.metadata, users.created_at, users.signed_in_at FROM users ",
+            $rest
+        )
+    };
 }
 
 /// Those whom a text means: an id, a local account's name, or an e-mail in any case.
@@ -96,36 +41,144 @@ impl Operation for FindUsers {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<User>, Error> {
         let exact: Vec<User> = tx
             .all(
-                "SELECT id, email, name, role, blocked_at FROM users WHERE id = $1 OR id IN
-                     (SELECT user_id FROM identities WHERE issuer = 'local' AND subject = $1)
-                 ORDER BY id LIMIT 20",
+                concat!(
+                    "SELECT ",
+                    user_columns!(),
+                    " FROM users WHERE service_of IS NULL AND (id = $1 OR id IN
+                         (SELECT user_id FROM identities WHERE issuer = 'local' AND subject = $1))
+                     ORDER BY id LIMIT 20"
+                ),
                 (&self.0,),
             )
             .await?;
         if !exact.is_empty() {
             return Ok(exact);
         }
-        tx.all(
-            "SELECT id, email, name, role, blocked_at FROM users WHERE LOWER(email) = LOWER($1)
-             ORDER BY id LIMIT 20",
-            (&self.0,),
-        )
-        .await
+        let email = self.0.to_lowercase();
+        let found: Vec<User> = tx
+            .all(
+                concat!(
+                    "SELECT ",
+                    user_columns!(),
+                    " FROM users WHERE id IN (SELECT user_id FROM user_words WHERE word = $1)
+                     ORDER BY id LIMIT 200"
+                ),
+                (&email,),
+            )
+            .await?;
+        let by_email = |user: &User| user.email.as_ref().is_some_and(|e| e.to_lowercase() == email);
+        Ok(found.into_iter().filter(by_email).collect())
     }
 }
 
-pub struct ListUsers;
+/// A person by id, with all that a list shows.
+pub struct UserById(pub UserId);
 
-impl Operation for ListUsers {
-    type Output = Vec<Listed>;
+impl Operation for UserById {
+    type Output = Option<Listed>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
-        tx.all(
-            "SELECT id, email, name, role, blocked_at, created_at, signed_in_at FROM users
-             ORDER BY created_at, id",
-            (),
-        )
-        .await
+        find(tx, &self.0).await
+    }
+}
+
+pub(super) async fn find(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<Listed>, Error> {
+    tx.optional(select_listed!("WHERE id = $1 AND service_of IS NULL"), (id,)).await
+}
+
+/// People in the order of their coming, a page at a time.
+#[derive(Debug, Clone, Default)]
+pub struct ListUsers {
+    /// How a word of name or address begins.
+    pub search: Option<String>,
+    pub team: Option<TeamId>,
+    pub role: Option<Role>,
+    pub limit: i64,
+    pub offset: i64,
+}
+
+impl Operation for ListUsers {
+    /// The page, and how many there are in all.
+    type Output = (Vec<Listed>, i64);
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        match (&self.search, &self.team) {
+            (Some(search), _) => self.found(tx, &search.trim().to_lowercase()).await,
+            (None, Some(team)) => self.of_team(tx, team).await,
+            (None, None) => self.all(tx).await,
+        }
+    }
+}
+
+/// A text for each index that can lead the way.
+impl ListUsers {
+    async fn found(&self, tx: &mut Tx<'_>, from: &str) -> Result<(Vec<Listed>, i64), Error> {
+        let to = format!("{from}\u{10ffff}");
+        let page = tx
+            .all(
+                select_listed!(
+                    "WHERE id IN (SELECT user_id FROM user_words WHERE word >= $1 AND word < $2)
+                     AND service_of IS NULL AND (CAST($3 AS TEXT) IS NULL OR role = $3)
+                     AND (CAST($4 AS TEXT) IS NULL OR id IN
+                         (SELECT user_id FROM members WHERE team_id = $4))
+                     ORDER BY created_at, id LIMIT $5 OFFSET $6"
+                ),
+                (from, &to, self.role, &self.team, self.limit, self.offset),
+            )
+            .await?;
+        let (total,) = tx
+            .one(
+                "SELECT COUNT(*) FROM users
+                 WHERE id IN (SELECT user_id FROM user_words WHERE word >= $1 AND word < $2)
+                 AND service_of IS NULL AND (CAST($3 AS TEXT) IS NULL OR role = $3)
+                 AND (CAST($4 AS TEXT) IS NULL OR id IN
+                     (SELECT user_id FROM members WHERE team_id = $4))",
+                (from, &to, self.role, &self.team),
+            )
+            .await?;
+        Ok((page, total))
+    }
+
+    async fn of_team(&self, tx: &mut Tx<'_>, team: &TeamId) -> Result<(Vec<Listed>, i64), Error> {
+        let page = tx
+            .all(
+                select_listed!(
+                    "WHERE id IN (SELECT user_id FROM members WHERE team_id = $1)
+                     AND (CAST($2 AS TEXT) IS NULL OR role = $2)
+                     ORDER BY created_at, id LIMIT $3 OFFSET $4"
+                ),
+                (team, self.role, self.limit, self.offset),
+            )
+            .await?;
+        let (total,) = tx
+            .one(
+                "SELECT COUNT(*) FROM users
+                 WHERE id IN (SELECT user_id FROM members WHERE team_id = $1)
+                 AND (CAST($2 AS TEXT) IS NULL OR role = $2)",
+                (team, self.role),
+            )
+            .await?;
+        Ok((page, total))
+    }
+
+    async fn all(&self, tx: &mut Tx<'_>) -> Result<(Vec<Listed>, i64), Error> {
+        let page = tx
+            .all(
+                select_listed!(
+                    "WHERE service_of IS NULL AND (CAST($1 AS TEXT) IS NULL OR role = $1)
+                     ORDER BY created_at, id LIMIT $2 OFFSET $3"
+                ),
+                (self.role, self.limit, self.offset),
+            )
+            .await?;
+        let (total,) = tx
+            .one(
+                "SELECT COUNT(*) FROM users
+                 WHERE service_of IS NULL AND (CAST($1 AS TEXT) IS NULL OR role = $1)",
+                (self.role,),
+            )
+            .await?;
+        Ok((page, total))
     }
 }
 
@@ -139,57 +192,6 @@ impl Operation for AnyUser {
         let any: Option<(UserId,)> =
             tx.optional("SELECT user_id FROM identities LIMIT 1", ()).await?;
         Ok(any.is_some())
-    }
-}
-
-/// A blocked person's sessions and waiting requests go; the keys stay and refuse, so that unblocking
-/// brings them back.
-pub struct Block {
-    pub user: UserId,
-    pub blocked: bool,
-    pub act: Act,
-}
-
-impl Operation for Block {
-    /// Whether there is such a person.
-    type Output = bool;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
-        let at = self.blocked.then_some(self.act.at);
-        let found: Option<(UserId,)> = tx
-            .optional(
-                "UPDATE users SET blocked_at = $2 WHERE id = $1 RETURNING id",
-                (&self.user, at),
-            )
-            .await?;
-        if found.is_none() {
-            return Ok(false);
-        }
-        if self.blocked {
-            tx.run("DELETE FROM sessions WHERE user_id = $1", (&self.user,)).await?;
-        }
-        changes::insert(tx, &Change::User(self.user.clone()), self.act.at).await?;
-        let action = if self.blocked { "user.block" } else { "user.unblock" };
-        audit::insert(tx, &self.act.entry(action, &self.user)).await?;
-        Ok(true)
-    }
-}
-
-impl FromRow for User {
-    fn from_row(row: &mut Row) -> Result<Self, Error> {
-        Ok(Self {
-            id: row.take()?,
-            email: row.take()?,
-            name: row.take()?,
-            role: row.take()?,
-            blocked: row.take::<Option<Timestamp>>()?.is_some(),
-        })
-    }
-}
-
-impl FromRow for Listed {
-    fn from_row(row: &mut Row) -> Result<Self, Error> {
-        Ok(Self { user: User::from_row(row)?, created_at: row.take()?, signed_in_at: row.take()? })
     }
 }
 
@@ -210,5 +212,56 @@ impl Operation for EnsureDefault {
         )
         .await?;
         Ok(id)
+    }
+}
+
+/// The owner of a team's own keys: no person, so that nobody's leaving ends them.
+pub struct EnsureService {
+    pub team: TeamId,
+    pub at: Timestamp,
+}
+
+pub(super) fn service_id(team: &TeamId) -> UserId {
+    UserId::named(&format!("service_of_{team}"))
+}
+
+impl Operation for EnsureService {
+    type Output = UserId;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<UserId, Error> {
+        let id = service_id(&self.team);
+        tx.run(
+            "INSERT INTO users (id, name, role, created_at, service_of)
+             VALUES ($1, 'The team itself', 'internal_user', $2, $3) ON CONFLICT (id) DO NOTHING",
+            (&id, self.at, &self.team),
+        )
+        .await?;
+        Ok(id)
+    }
+}
+
+impl FromRow for User {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        let (id, email, name, role) = (row.take()?, row.take()?, row.take()?, row.take()?);
+        let (blocked_at, reason): (Option<Timestamp>, Option<String>) = (row.take()?, row.take()?);
+        let (off_at, off_reason): (Option<Timestamp>, Option<String>) = (row.take()?, row.take()?);
+        let standing = match (blocked_at, off_at) {
+            (Some(_), _) => Standing::Blocked(reason),
+            (None, Some(_)) => Standing::Off(off_reason.unwrap_or_default()),
+            (None, None) => Standing::Good,
+        };
+        let (models, default_team, service_of) = (row.take()?, row.take()?, row.take()?);
+        Ok(Self { id, email, name, role, standing, models, default_team, service_of })
+    }
+}
+
+impl FromRow for Listed {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok(Self {
+            user: User::from_row(row)?,
+            metadata: row.take()?,
+            created_at: row.take()?,
+            signed_in_at: row.take()?,
+        })
     }
 }

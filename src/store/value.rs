@@ -1,7 +1,9 @@
 //! What goes into a statement and what comes out: a few kinds of value, alike on both databases.
 //! Columns are therefore only ever BIGINT, BOOLEAN, TEXT and BYTEA (BLOB).
 use super::Error;
-use crate::model::{GrantId, Hash, KeyId, ModelList, Role, Terms, Timestamp, UserId};
+use crate::model::{
+    GrantId, Hash, KeyId, ModelList, Role, Source, TeamId, TeamRole, Terms, Timestamp, UserId,
+};
 
 /// One cell. `Bool` is what Postgres calls it; SQLite answers `Int`.
 #[derive(PartialEq)]
@@ -97,6 +99,9 @@ column!(Hash, Bytes, |h| h.0.to_vec(), |b| b.try_into().ok().map(Self));
 column!(UserId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
 column!(KeyId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
 column!(GrantId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
+column!(TeamId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
+column!(TeamRole, Text, |role| role.name().into(), |s| Self::parse(&s));
+column!(Source, Text, |source| source.name().into(), |s| Self::parse(&s));
 column!(Role, Text, |role| role.name().into(), |s| Self::parse(&s));
 
 /// A noun that no statement looks into is one column of JSON; reading judges it anew.
@@ -171,7 +176,7 @@ macro_rules! tuples {
 tuples! {
     A; A B; A B C; A B C D; A B C D E; A B C D E F; A B C D E F G; A B C D E F G H;
     A B C D E F G H I; A B C D E F G H I J; A B C D E F G H I J K; A B C D E F G H I J K L;
-    A B C D E F G H I J K L M;
+    A B C D E F G H I J K L M; A B C D E F G H I J K L M N;
 }
 
 impl Params for () {

@@ -55,7 +55,7 @@ pub struct Problem {
     /// Begins anew, by a form.
     again: Option<OwnPath>,
     /// Lead on, by links; the first is the one most people want.
-    ways: Vec<(&'static str, String)>,
+    ways: Vec<(String, String)>,
     retry_after: Option<i64>,
     /// For the admin who looks into the log; shown where something of ours is wrong.
     id: Option<RequestId>,
@@ -90,8 +90,14 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn with_way(mut self, text: &'static str, to: impl Into<String>) -> Self {
-        self.ways.push((text, to.into()));
+    pub fn with_way(self, text: &'static str, to: impl Into<String>) -> Self {
+        self.with_way_named(text, to)
+    }
+
+    /// The name is the operator's.
+    #[must_use]
+    pub fn with_way_named(mut self, text: &str, to: impl Into<String>) -> Self {
+        self.ways.push((text.to_owned(), to.into()));
         self
     }
 

@@ -51,6 +51,23 @@ impl Session {
         texts.iter().map(|text| SessionId::presented(text).hash()).collect()
     }
 
+    /// The first of those that counts.
+    pub async fn find(
+        store: &Store,
+        at: Timestamp,
+        site: &Site,
+        headers: &HeaderMap,
+    ) -> Result<Self, NoSession> {
+        for session in Self::claimed(site, headers) {
+            let found = store.read(SessionOf { session, at }).await.map_err(NoSession::Trouble)?;
+            if let Some(found) = found.filter(|found| site.signs_in_by(&found.idp)) {
+                let (user, idp) = (found.user, found.idp);
+                return Ok(Self { user, idp, signed_in_at: found.signed_in_at, hash: session });
+            }
+        }
+        Err(NoSession::SignedOut)
+    }
+
     /// What a browser is told when it signs out.
     #[must_use]
     pub fn end_cookies(site: &Site) -> [HeaderValue; 2] {
@@ -77,17 +94,8 @@ where
     type Rejection = NoSession;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoSession> {
-        let store = Store::from_ref(state);
-        let at = Clock::from_ref(state).now();
-        let site = Site::from_ref(state);
-        for session in Self::claimed(&site, &parts.headers) {
-            let found = store.read(SessionOf { session, at }).await.map_err(NoSession::Trouble)?;
-            if let Some(found) = found.filter(|found| site.signs_in_by(&found.idp)) {
-                let (user, idp) = (found.user, found.idp);
-                return Ok(Self { user, idp, signed_in_at: found.signed_in_at, hash: session });
-            }
-        }
-        Err(NoSession::SignedOut)
+        let (store, site) = (Store::from_ref(state), Site::from_ref(state));
+        Self::find(&store, Clock::from_ref(state).now(), &site, &parts.headers).await
     }
 }
 

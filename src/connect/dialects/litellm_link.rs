@@ -66,7 +66,8 @@ async fn step(journey: &Journey, parts: &mut Parts) -> Result<Response, Error> {
     let request = ask(journey, link, Some(parent));
     let (shown, user) = (request.clone(), &caller.key.owner);
     let handle = journey.begin(LINK, &browser, address, request).await.map_err(Error::Bearer)?;
-    Ok(browser.remember(journey.consent(&shown, user, handle.expose())))
+    let page = journey.consent(&shown, user, handle.expose()).await.map_err(Error::Bearer)?;
+    Ok(browser.remember(page))
 }
 
 /// What the link asks for, as the journey understands it.

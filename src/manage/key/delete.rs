@@ -32,14 +32,14 @@ pub(super) async fn post(
         keys.push(manage.find(&actor, name).await?);
     }
     for alias in aliases {
-        let user = actor.key().map(|key| key.user.clone()).filter(|_| !actor.sees_all());
+        let user = actor.user().cloned().filter(|_| !actor.rights().sees_all());
         let found = manage.store.read(KeysByAlias { alias, user }).await?;
         if found.is_empty() {
             return Err(Refusal::NoSuchKey);
         }
         keys.extend(found);
     }
-    if keys.iter().any(|key| !actor.may_end(key)) {
+    if keys.iter().any(|key| !actor.rights().may_end_key(key)) {
         return Err(Refusal::Forbidden("You may not end one of these keys."));
     }
     let mut ended = Vec::new();

@@ -1,10 +1,10 @@
-//! `POST /key/generate`: a key by hand.
+//! `POST /key/generate`, `/key/service-account/generate`: a key by hand.
 use super::{Actor, Manage, Refusal, body::Body, shape};
 use crate::{
-    model::{AccessKey, Key, KeyId, Lifetime, ModelList, Timestamp, User, UserId},
+    model::{AccessKey, Key, KeyId, Lifetime, ModelList, TeamId, Timestamp, UserId},
     store::{
-        keys::{CreateKey, FreshKey, KeyById},
-        users::{EnsureDefault, FindUsers},
+        keys::{CreateKey, FreshKey, KeyById, MayOwn},
+        users::{EnsureDefault, EnsureService},
     },
     web,
 };
@@ -13,7 +13,36 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
+
+/// What is asked of a key.
+struct Wish {
+    alias: Option<String>,
+    duration: Option<Lifetime>,
+    models: ModelList,
+    user: Option<String>,
+    team: Option<String>,
+    metadata: Map<String, Value>,
+}
+
+impl Wish {
+    fn read(mut body: Body) -> Result<Self, Refusal> {
+        let wish = Self {
+            alias: body.text("key_alias")?.flatten(),
+            duration: body.lifetime()?.flatten(),
+            models: body.models()?.flatten().unwrap_or_default(),
+            user: body.text("user_id")?.flatten(),
+            team: body.text("team_id")?.flatten(),
+            metadata: body.metadata()?.0.flatten().unwrap_or_default(),
+        };
+        if body.text("key")?.flatten().is_some() {
+            let why = "cannot be chosen: secrets are made here, from chance";
+            return Err(Refusal::field("key", why));
+        }
+        body.done()?;
+        Ok(wish)
+    }
+}
 
 /// What a person may give a key of theirs, by another key of theirs: no more than that one has.
 struct Bounds {
@@ -24,48 +53,30 @@ struct Bounds {
 pub(super) async fn post(
     State(manage): State<Manage>,
     actor: Actor,
-    mut body: Body,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    actor.must_change_keys()?;
-    let alias = body.text("key_alias")?.flatten();
-    let duration = body.lifetime()?.flatten();
-    let models = body.models()?.flatten().unwrap_or_default();
-    let user_id = body.text("user_id")?.flatten();
-    let metadata = body.object("metadata")?.flatten().unwrap_or_default();
-    if body.text("key")?.flatten().is_some() {
-        return Err(Refusal::field("key", "cannot be chosen: secrets are made here, from chance"));
+    actor.must_change()?;
+    let wish = Wish::read(body)?;
+    let team = manage.team_of_wish(&actor, &wish).await?;
+    let owner = manage.owner(&actor, wish.user.as_deref(), team.as_ref()).await?;
+    manage.make(&actor, wish, owner, team).await
+}
+
+/// A team's own: no person's leaving ends it.
+pub(super) async fn service_account(
+    State(manage): State<Manage>,
+    actor: Actor,
+    body: Body,
+) -> Result<Response, Refusal> {
+    actor.must_change()?;
+    let wish = Wish::read(body)?;
+    if wish.user.is_some() {
+        return Err(Refusal::field("user_id", "cannot be given: no person owns this key"));
     }
-    body.done()?;
-    let at = manage.clock.now();
-    let bounds = within(&actor, models, duration, at)?;
-    let owner = manage.owner(&actor, user_id).await?;
-    let secret = AccessKey::new(manage.entropy.draw());
-    let key = FreshKey {
-        id: KeyId::new(manage.entropy.draw()),
-        hash: secret.hash(),
-        hint: secret.hint(),
-        alias,
-        user: owner,
-        grant: None,
-        app: None,
-        models: bounds.models,
-        metadata: serde_json::Value::Object(metadata).to_string(),
-        signed_in_at: actor.key().map_or(at, |key| key.signed_in_at),
-        expires_at: bounds.expires_at,
-    };
-    let id = key.id.clone();
-    let act = actor.act(manage.entropy.draw(), at);
-    if !manage
-        .store
-        .write(CreateKey { key, by: actor.key().map(|key| key.id.clone()), act })
-        .await?
-    {
-        return Err(Refusal::NoSuchUser(
-            "user_id is blocked or gone, or your key has ended".into(),
-        ));
-    }
-    let key = manage.store.read(KeyById(id)).await?.ok_or(Refusal::NoSuchKey)?;
-    Ok(made(&secret, &key))
+    let team = manage.team_of_wish(&actor, &wish).await?;
+    let team = team.ok_or_else(|| Refusal::field("team_id", "must say whose key it is"))?;
+    let owner = manage.service_of(&actor, &team).await?;
+    manage.make(&actor, wish, owner, Some(team)).await
 }
 
 /// The secret is in this answer and in no other.
@@ -100,29 +111,96 @@ fn within(
 }
 
 impl Manage {
-    /// Whose key it will be. Every key belongs to somebody; the master key's without a name belong to
-    /// LiteLLM's `default_user_id`.
-    async fn owner(&self, actor: &Actor, named: Option<String>) -> Result<UserId, Refusal> {
-        let own = actor.key().map(|key| &key.user);
-        let Some(named) = named else {
-            return match own {
-                Some(own) => Ok(own.clone()),
-                None => Ok(self.store.write(EnsureDefault { at: self.clock.now() }).await?),
-            };
+    async fn make(
+        &self,
+        actor: &Actor,
+        wish: Wish,
+        owner: UserId,
+        team: Option<TeamId>,
+    ) -> Result<Response, Refusal> {
+        let at = self.clock.now();
+        let bounds = within(actor, wish.models, wish.duration, at)?;
+        let secret = AccessKey::new(self.entropy.draw());
+        let key = FreshKey {
+            id: KeyId::new(self.entropy.draw()),
+            hash: secret.hash(),
+            hint: secret.hint(),
+            alias: wish.alias,
+            user: owner,
+            grant: None,
+            app: None,
+            team,
+            models: bounds.models,
+            metadata: Value::Object(wish.metadata).to_string(),
+            signed_in_at: actor.key().map_or(at, |key| key.signed_in_at),
+            expires_at: bounds.expires_at,
         };
-        let found: Vec<User> = self.store.read(FindUsers(named)).await?;
-        let [user] = found.as_slice() else {
-            let message = if found.is_empty() {
-                "user_id names nobody we know"
-            } else {
-                "user_id is an e-mail that several people have: use an id"
-            };
-            return Err(Refusal::NoSuchUser(message.into()));
-        };
-        if actor.is_admin() || own == Some(&user.id) {
-            Ok(user.id.clone())
-        } else {
-            Err(Refusal::Forbidden("You can make keys for yourself only."))
+        let id = key.id.clone();
+        let act = actor.act(self.entropy.draw(), at);
+        let by = actor.key().map(|key| key.id.clone());
+        match self.store.write(CreateKey { key, by, act }).await? {
+            MayOwn::Yes => {}
+            MayOwn::No => {
+                let text = "user_id is blocked or gone, or your key has ended";
+                return Err(Refusal::NoSuchUser(text.into()));
+            }
+            MayOwn::NotInTeam => {
+                let why = "names a team that the key's owner is not in, or that is blocked";
+                return Err(Refusal::field("team_id", why));
+            }
         }
+        let key = self.store.read(KeyById(id)).await?.ok_or(Refusal::NoSuchKey)?;
+        Ok(made(&secret, &key))
+    }
+
+    /// A key of a team makes keys of that team only.
+    async fn team_of_wish(&self, actor: &Actor, wish: &Wish) -> Result<Option<TeamId>, Refusal> {
+        let named = match &wish.team {
+            Some(text) => Some(self.team(actor, text).await?.0.id),
+            None => None,
+        };
+        let own = actor.key().filter(|_| !actor.is_admin()).and_then(|key| key.team.as_ref());
+        match (named, own) {
+            (Some(named), Some(own)) if named != own.id => {
+                Err(Refusal::field("team_id", "must be the team of the key you use"))
+            }
+            (None, Some(own)) => Ok(Some(own.id.clone())),
+            (named, _) => Ok(named),
+        }
+    }
+
+    /// Whose key it will be. Every key belongs to somebody: an admin's without a name to the team, and without
+    /// that to LiteLLM's `default_user_id` or to the admin.
+    async fn owner(
+        &self,
+        actor: &Actor,
+        named: Option<&str>,
+        team: Option<&TeamId>,
+    ) -> Result<UserId, Refusal> {
+        let owner = match (named, team, actor.user()) {
+            (Some(named), ..) => self.user_named(named).await?.id,
+            (None, Some(team), _) if actor.is_admin() => {
+                return self.service_of(actor, team).await;
+            }
+            (None, _, Some(own)) => own.clone(),
+            (None, _, None) => {
+                return Ok(self.store.write(EnsureDefault { at: self.clock.now() }).await?);
+            }
+        };
+        if actor.rights().may_make_key(&owner, team) {
+            Ok(owner)
+        } else {
+            Err(Refusal::Forbidden(
+                "You can make keys for yourself, and for teams you are an admin of.",
+            ))
+        }
+    }
+
+    async fn service_of(&self, actor: &Actor, team: &TeamId) -> Result<UserId, Refusal> {
+        if !actor.rights().may_run_team(team) {
+            return Err(Refusal::Forbidden("Only an admin, or an admin of the team, may do this."));
+        }
+        let ensure = EnsureService { team: team.clone(), at: self.clock.now() };
+        Ok(self.store.write(ensure).await?)
     }
 }

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 const LARGEST_PAGE: i64 = 100;
 /// Ours, and LiteLLM's that change nothing here: whole objects, in the order of their making.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "page",
     "size",
     "user_id",
+    "team_id",
     "app",
     "key_alias",
     "return_full_object",
@@ -31,7 +32,7 @@ pub(super) async fn get(
     actor: Actor,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    actor.must_not_be_an_apps()?;
+    actor.must_not_be_bound()?;
     let pairs = web::pairs(&uri);
     let value = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
     let strange =
@@ -41,7 +42,14 @@ pub(super) async fn get(
     }
     let page = number(value("page"), "page", 1, LAST_PAGE)?;
     let size = number(value("size"), "size", 10, LARGEST_PAGE)?;
-    let own = actor.key().map(|key| key.user.clone()).filter(|_| !actor.sees_all());
+    let team = match value("team_id") {
+        Some(text) => Some(manage.team(&actor, &text).await?.0.id),
+        None => None,
+    };
+    // A team's admins see the keys of all its members; everybody else their own.
+    let all = actor.rights().sees_all()
+        || team.as_ref().is_some_and(|team| actor.rights().may_run_team(team));
+    let own = actor.user().cloned().filter(|_| !all);
     let named = match value("user_id") {
         Some(text) => Some(manage.named(text).await?),
         None => None,
@@ -51,6 +59,7 @@ pub(super) async fn get(
         user,
         app: value("app"),
         alias: value("key_alias"),
+        team,
         live_at: None,
         limit: size,
         offset: (page - 1) * size,

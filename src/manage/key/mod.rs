@@ -12,10 +12,12 @@ use axum::{
     Router,
     routing::{get, post},
 };
+pub(super) use shape::key as key_shape;
 
 pub(super) fn routes() -> Router<Manage> {
     Router::new()
         .route("/key/generate", post(generate::post))
+        .route("/key/service-account/generate", post(generate::service_account))
         .route("/key/info", get(info::get))
         .route("/key/list", get(list::get))
         .route("/key/update", post(update::post))

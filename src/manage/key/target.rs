@@ -19,6 +19,6 @@ impl Manage {
                 Presented::Ended { .. } | Presented::Unknown => None,
             }
         };
-        found.filter(|key| actor.may_read(key)).ok_or(Refusal::NoSuchKey)
+        found.filter(|key| actor.rights().may_read_key(key)).ok_or(Refusal::NoSuchKey)
     }
 }

@@ -21,7 +21,7 @@ pub(super) async fn post(
     actor: Actor,
     mut body: Body,
 ) -> Result<Response, Refusal> {
-    actor.must_change_keys()?;
+    actor.must_change()?;
     let named = needed_key(&mut body)?;
     let patch = patch(&mut body, &actor, manage.clock.now())?;
     body.done()?;
@@ -50,9 +50,15 @@ async fn set_blocked(
     mut body: Body,
     blocked: bool,
 ) -> Result<Response, Refusal> {
-    actor.must_be_admin()?;
+    actor.must_change()?;
     let named = needed_key(&mut body)?;
     body.done()?;
+    let key = manage.find(actor, &named).await?;
+    if !actor.rights().may_block_key(&key) {
+        return Err(Refusal::Forbidden(
+            "Only an admin, or an admin of the key's team, may do this.",
+        ));
+    }
     let patch = KeyPatch { blocked: Some(blocked), ..KeyPatch::default() };
     manage.change(actor, &named, patch).await
 }
@@ -85,11 +91,15 @@ async fn replace(
     named: &str,
     mut body: Body,
 ) -> Result<Response, Refusal> {
-    actor.must_change_keys()?;
+    actor.must_change()?;
     let at = manage.clock.now();
     let patch = patch(&mut body, actor, at)?;
     body.done()?;
     let key = manage.find(actor, named).await?;
+    if !actor.rights().may_renew_key(&key) {
+        let text = "A new secret would act as the key's owner: only they and an admin may make it.";
+        return Err(Refusal::Forbidden(text));
+    }
     must_reach(actor, &key)?;
     must_fit(&patch, &key)?;
     let secret = AccessKey::new(manage.entropy.draw());
@@ -113,6 +123,9 @@ fn needed_key(body: &mut Body) -> Result<String, Refusal> {
 
 /// A person changes keys within the key they use; an admin as they like.
 fn patch(body: &mut Body, actor: &Actor, at: Timestamp) -> Result<KeyPatch, Refusal> {
+    if body.text("team_id")?.is_some() {
+        return Err(Refusal::field("team_id", "cannot be changed: make a key for that team"));
+    }
     let duration = body.lifetime()?;
     let models = body.models()?.map(Option::unwrap_or_default);
     let expires_at = duration.map(|d| d.map(|duration| at.plus(duration.seconds())));
@@ -133,7 +146,7 @@ fn patch(body: &mut Body, actor: &Actor, at: Timestamp) -> Result<KeyPatch, Refu
         alias: body.text("key_alias")?,
         models,
         expires_at,
-        metadata: body.object("metadata")?,
+        metadata: body.metadata()?,
         blocked: None,
     })
 }
@@ -142,12 +155,15 @@ fn patch(body: &mut Body, actor: &Actor, at: Timestamp) -> Result<KeyPatch, Refu
 /// a way to a longer life or more models.
 fn must_reach(actor: &Actor, key: &Key) -> Result<(), Refusal> {
     let Some(own) = actor.key().filter(|_| !actor.is_admin()) else { return Ok(()) };
+    let own_team = own.team.as_ref().map(|team| &team.id);
+    let team = key.team.as_ref().map(|team| &team.id);
     let longer = match (key.expires_at, own.expires_at) {
         (_, None) => false,
         (None, Some(_)) => true,
         (Some(end), Some(own)) => end > own,
     };
-    if longer || !key.models.within(&own.models) || key.blocked {
+    let elsewhere = own_team.is_some() && team != own_team;
+    if longer || elsewhere || !key.models.within(&own.models) || key.blocked {
         return Err(Refusal::Forbidden("That key reaches further than the one you use."));
     }
     Ok(())
@@ -171,7 +187,12 @@ impl Manage {
         patch: KeyPatch,
     ) -> Result<Response, Refusal> {
         let key = self.find(actor, named).await?;
-        must_reach(actor, &key)?;
+        if !actor.rights().may_change_key(&key) {
+            return Err(Refusal::Forbidden("You may look at this key, not change it."));
+        }
+        if patch.blocked.is_none() {
+            must_reach(actor, &key)?;
+        }
         must_fit(&patch, &key)?;
         let act = actor.act(self.entropy.draw(), self.clock.now());
         let by = actor.key().map(|key| key.id.clone());

@@ -88,9 +88,23 @@ fn the_file_beats_litellms_names_and_gatekeys_names_beat_the_file() {
     }
 }
 
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
+fn are_refused(cases: &[Case<'_>]) {
+    for &(text, environment, says) in cases {
+        match load(text, environment) {
+            Ok(_) => panic!("accepted: {text}"),
+            Err(said) if says == "gatekey" => {
+                assert!(said.contains("built-in settings:2"), "{said}");
+            }
+            Err(said) => assert!(said.contains(says), "{text}: {said}"),
+        }
+    }
+}
+
 #[test]
 fn what_would_be_unsafe_is_refused_with_a_cure() {
-    for (text, environment, says) in [
+    are_refused(&[
         ("[server]\nbase_url = \"http://ai.acme.example\"", &[][..], "insecure_http"),
         ("[server]\nbase_url = \"https://ai.acme.example/path\"", &[], "must not have a path"),
         ("[server]\nmaster_key = \"sk-1234\"", &[], "everybody knows"),
@@ -103,26 +117,6 @@ fn what_would_be_unsafe_is_refused_with_a_cure() {
         ("[connect]\ndialects = [\"x\"]", &[], "is no dialect"),
         ("[connect]\nkey_lifetime = \"soon\"", &[], "whole number and a unit"),
         ("[connect]\nredirect_allowlist = [\"http://a.example/\"]", &[], "redirect_allowlist has"),
-        (
-            "[[idp]]\nname = \"x\"\nissuer = \"http://idp.example\"\nclient_id = \"x\"",
-            &[],
-            "must be https",
-        ),
-        (
-            "[[idp]]\nname = \"X y\"\nissuer = \"https://idp.example\"\nclient_id = \"x\"",
-            &[],
-            "small letters",
-        ),
-        (
-            "[[idp]]\nname = \"x\"\nkind = \"github\"\nclient_id = \"x\"",
-            &[],
-            "not served by this version",
-        ),
-        (
-            "[[idp]]\nname = \"x\"\nissuer = \"https://idp.example\"",
-            &[],
-            "idp.client_id is missing",
-        ),
         ("[[model]]\nname = \"x\"\nupstream = \"none\"", &[], "no [[upstream]] has that name"),
         ("[[upstream]]\nname = \"x\"\nkind = \"openai\"", &[], "upstream.base_url is missing"),
         ("[server]\nlisten = ", &[], "gatekey"),
@@ -136,15 +130,60 @@ fn what_would_be_unsafe_is_refused_with_a_cure() {
         ),
         ("", &[("GENERIC_CLIENT_ID", "x")], "GENERIC_TOKEN_ENDPOINT is needed"),
         ("", &[("GATEKEY_SERVER_DRAIN", "soon")], "GATEKEY_SERVER_DRAIN: server.drain"),
-    ] {
-        match load(text, environment) {
-            Ok(_) => panic!("accepted: {text}"),
-            Err(said) if says == "gatekey" => {
-                assert!(said.contains("built-in settings:2"), "{said}");
-            }
-            Err(said) => assert!(said.contains(says), "{text}: {said}"),
-        }
-    }
+    ]);
+}
+
+#[test]
+fn a_provider_or_a_rule_that_would_let_in_the_wrong_people_is_refused_with_a_cure() {
+    are_refused(&[
+        (
+            "[[idp]]\nname = \"x\"\nissuer = \"http://idp.example\"\nclient_id = \"x\"",
+            &[],
+            "must be https",
+        ),
+        (
+            "[[idp]]\nname = \"X y\"\nissuer = \"https://idp.example\"\nclient_id = \"x\"",
+            &[],
+            "small letters",
+        ),
+        (
+            "[[idp]]\nname = \"x\"\nkind = \"okta\"\nclient_id = \"x\"",
+            &[],
+            "must be one of oidc, google, microsoft, github, header or generic",
+        ),
+        (
+            "[[idp]]\nname = \"x\"\nkind = \"microsoft\"\ntenant = \"common\"\nclient_id = \"x\"",
+            &[],
+            "everybody who has a Microsoft account",
+        ),
+        (
+            "[[idp]]\nname = \"x\"\nkind = \"header\"\nuser_header = \"X-User\"\nfrom = []",
+            &[],
+            "nobody else's headers are read",
+        ),
+        (
+            "[[idp]]\nname = \"x\"\nkind = \"header\"\nuser_header = \"X_User\"\nfrom = [\"10.0.0.1\"]",
+            &[],
+            "must be the name of a header",
+        ),
+        ("[[team]]\nname = \"a\"", &[], "team.groups is missing"),
+        (
+            "[[team]]\nname = \"a\"\ngroups = []\n[[team]]\nname = \"a\"\ngroups = []",
+            &[],
+            "is there twice: put its groups into one list",
+        ),
+        ("", &[("MICROSOFT_CLIENT_ID", "x")], "MICROSOFT_TENANT is needed"),
+        (
+            "[[idp]]\nname = \"X y\"\nissuer = \"https://idp.example\"\nclient_id = \"x\"",
+            &[],
+            "small letters",
+        ),
+        (
+            "[[idp]]\nname = \"x\"\nissuer = \"https://idp.example\"",
+            &[],
+            "idp.client_id is missing",
+        ),
+    ]);
 }
 
 #[test]

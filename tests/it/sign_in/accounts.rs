@@ -97,7 +97,7 @@ async fn the_admin_of_the_configuration_signs_in_with_litellms_variables() {
     assert_eq!(gate.setup_path, None);
     assert_eq!(gate.browser().login("root", "a short password", "/").await.status, 401);
     assert_eq!(gate.browser().login("root", "a long password", "/").await.status, 303);
-    let users = gate.store.read(gatekey::store::users::ListUsers).await.unwrap();
+    let users = gate.people().await;
     assert_eq!(users[0].user.role.name(), "proxy_admin");
 }
 

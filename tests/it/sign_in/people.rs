@@ -1,4 +1,5 @@
 use crate::support::{Gate, MASTER_KEY};
+use gatekey::store::leaving::{Back, Leave, Return, Who};
 use serde_json::json;
 
 async fn user_of(gate: &Gate, key: &str) -> serde_json::Value {
@@ -62,11 +63,11 @@ async fn groups_let_in_and_make_admins() {
     assert_eq!(seen.status, 200);
     let (seen, _) = enter(json!(["staff", "ops"])).await;
     assert_eq!(seen.status, 200);
-    let users = gate.store.read(gatekey::store::users::ListUsers).await.unwrap();
+    let users = gate.people().await;
     assert_eq!(users.len(), 1);
     assert_eq!(users[0].user.role.name(), "proxy_admin");
     enter(json!(["staff"])).await;
-    let users = gate.store.read(gatekey::store::users::ListUsers).await.unwrap();
+    let users = gate.people().await;
     assert_eq!(users[0].user.role.name(), "internal_user", "it ends with the group");
 }
 
@@ -75,7 +76,7 @@ async fn proxy_admin_id_is_a_subject() {
     let gate = Gate::with("people_admin", "signin.admin_subject = \"ada\"").await;
     let (ada, bob) = (gate.browser_of("ada").await, gate.browser_of("bob").await);
     let _ = (ada.json_key().await, bob.json_key().await);
-    let users = gate.store.read(gatekey::store::users::ListUsers).await.unwrap();
+    let users = gate.people().await;
     let role = |name: &str| {
         let found = users.iter().find(|u| u.user.name.as_deref() == Some(name)).unwrap();
         found.user.role.name()
@@ -91,7 +92,7 @@ async fn thirty_two_first_sign_ins_of_one_person_at_once_all_succeed() {
     let walks = browsers.iter().map(|browser| browser.walk("/sso/login?return_to=/"));
     let seen = futures_util::future::join_all(walks).await;
     assert!(seen.iter().all(|seen| seen.status == 200), "{seen:?}");
-    let users = gate.store.read(gatekey::store::users::ListUsers).await.unwrap();
+    let users = gate.people().await;
     assert_eq!(users.len(), 1);
 }
 
@@ -102,9 +103,10 @@ async fn u7_o13_a_blocked_person_is_out_at_once_and_back_when_unblocked() {
     let (key, form) = (browser.json_key().await, browser.open(crate::support::EDITOR, "").await);
     assert_eq!(gate.call(&key, "gpt-4o").await.status, 200);
     let user = gatekey::model::UserId::named(user_of(&gate, &key).await.as_str().unwrap());
-    let block =
-        |blocked| gatekey::store::users::Block { user: user.clone(), blocked, act: gate.act() };
-    gate.store.write(block(true)).await.unwrap();
+    gate.store
+        .write(Leave { who: Who::Blocked(user.clone()), why: None, act: gate.act() })
+        .await
+        .unwrap();
     // As a verb beside the server does it: seen within a second.
     crate::support::soon("the key refuses", async || gate.call(&key, "gpt-4o").await.status == 401)
         .await;
@@ -112,7 +114,7 @@ async fn u7_o13_a_blocked_person_is_out_at_once_and_back_when_unblocked() {
     assert_eq!(browser.press("allow", &form).await.status, 401);
     let seen = gate.browser().walk("/sso/login?return_to=/").await;
     assert!(seen.status == 403 && seen.body.contains("blocked"), "{seen:?}");
-    gate.store.write(block(false)).await.unwrap();
+    gate.store.write(Return { who: Back::User(user), act: gate.act() }).await.unwrap();
     crate::support::soon("it works again", async || gate.call(&key, "gpt-4o").await.status == 200)
         .await;
     assert_eq!(gate.get("/key/list", MASTER_KEY).await.json()["total_count"], 1);
@@ -124,6 +126,6 @@ async fn a_claim_that_nobody_named_makes_no_admin() {
     let claims = json!({"sub": "eve", "email": "eve@acme.example", "role": "proxy_admin"});
     gate.idp.claims(claims);
     gate.browser().walk("/sso/login?return_to=/").await;
-    let users = gate.store.read(gatekey::store::users::ListUsers).await.unwrap();
+    let users = gate.people().await;
     assert_eq!(users[0].user.role.name(), "internal_user");
 }

@@ -5,7 +5,12 @@ use gatekey::{
     config::{Config, Sources},
     idp::hash_password,
     model::{Hash, Role, Timestamp, UserId},
-    store::{self, Operation, Store, Tx, accounts::AddAccount, audit::Act, audit::Newest},
+    store::{
+        self, Operation, Store, Tx,
+        accounts::AddAccount,
+        audit::{Act, Lines},
+        users::{ListUsers, Listed},
+    },
     world::{Clock, Entropy, Shutdown},
 };
 use serde_json::{Value, json};
@@ -193,8 +198,13 @@ impl Gate {
 
     /// The newest lines of the audit: action and detail.
     pub(crate) async fn audit(&self) -> Vec<(String, String)> {
-        let lines = self.store.read(Newest { limit: 100 }).await.unwrap();
-        lines.into_iter().map(|(_, _, action, _, detail)| (action, detail)).collect()
+        let lines = self.store.read(Lines { limit: 100, ..Lines::default() }).await.unwrap();
+        lines.into_iter().map(|line| (line.action, line.detail)).collect()
+    }
+
+    /// Everybody there is.
+    pub(crate) async fn people(&self) -> Vec<Listed> {
+        self.store.read(ListUsers { limit: 1000, ..ListUsers::default() }).await.unwrap().0
     }
 
     /// Makes every step over this table fail, until it is found again.

@@ -1,0 +1,79 @@
+-- People and teams: who is in, who is out and why, and who may use what.
+ALTER TABLE users ADD COLUMN block_reason TEXT;
+ALTER TABLE users ADD COLUMN off_at INTEGER;
+ALTER TABLE users ADD COLUMN off_reason TEXT;
+ALTER TABLE users ADD COLUMN off_issuer TEXT;
+ALTER TABLE users ADD COLUMN hand_role TEXT;
+ALTER TABLE users ADD COLUMN models TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE users ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE users ADD COLUMN default_team TEXT;
+ALTER TABLE users ADD COLUMN service_of TEXT;
+DROP INDEX users_by_email;
+CREATE INDEX users_by_age ON users (created_at, id);
+
+CREATE TABLE user_words (
+    word TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    PRIMARY KEY (word, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX user_words_by_user ON user_words (user_id);
+INSERT INTO user_words (word, user_id) SELECT LOWER(email), id FROM users WHERE email IS NOT NULL;
+INSERT INTO user_words (word, user_id) SELECT LOWER(name), id FROM users WHERE name IS NOT NULL ON CONFLICT DO NOTHING;
+
+CREATE TABLE issuers (
+    issuer TEXT PRIMARY KEY,
+    off_at INTEGER
+) STRICT, WITHOUT ROWID;
+INSERT INTO issuers (issuer) SELECT DISTINCT issuer FROM identities;
+
+CREATE TABLE invitations (
+    email TEXT PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX invitations_by_user ON invitations (user_id);
+
+CREATE TABLE retired_ids (
+    id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE teams (
+    id TEXT PRIMARY KEY,
+    alias TEXT NOT NULL UNIQUE,
+    models TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    blocked_at INTEGER,
+    block_reason TEXT,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE members (
+    team_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    source TEXT NOT NULL,
+    role TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (team_id, user_id, source)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX members_by_user ON members (user_id, team_id);
+
+CREATE TABLE password_resets (
+    hash BLOB PRIMARY KEY,
+    username TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX password_resets_by_name ON password_resets (username);
+CREATE INDEX password_resets_by_end ON password_resets (expires_at);
+
+ALTER TABLE keys ADD COLUMN team_id TEXT;
+CREATE INDEX keys_by_team ON keys (team_id);
+
+ALTER TABLE sessions ADD COLUMN address TEXT;
+ALTER TABLE sessions ADD COLUMN agent TEXT;
+
+ALTER TABLE audit ADD COLUMN before TEXT;
+ALTER TABLE audit ADD COLUMN after TEXT;
+CREATE INDEX audit_by_actor ON audit (actor, at, id);
+CREATE INDEX audit_by_subject ON audit (subject, at, id);
+CREATE INDEX audit_by_action ON audit (action, at, id);

@@ -1,0 +1,89 @@
+//! `POST /team/member_add`, `/team/member_delete`: by an admin, or an admin of the team.
+use super::{Actor, Manage, Refusal};
+use crate::{
+    manage::body::Body,
+    model::{Team, TeamRole, UserId},
+    store::members::{AddMembers, RemoveMember},
+    web,
+};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+pub(super) async fn add(
+    State(manage): State<Manage>,
+    actor: Actor,
+    mut body: Body,
+) -> Result<Response, Refusal> {
+    let team = manage.run_team(&actor, &mut body).await?;
+    let named = body.objects("member")?;
+    if named.is_empty() {
+        return Err(Refusal::field("member", "must say who: {\"role\": \"user\", \"user_id\": …}"));
+    }
+    body.done()?;
+    let mut members = Vec::new();
+    for one in named {
+        members.push(member(&manage, one.into()).await?);
+    }
+    let act = actor.act(manage.entropy.draw(), manage.clock.now());
+    let users: Vec<_> = members.iter().map(|(user, _)| user.clone()).collect();
+    if !manage.store.write(AddMembers { team: team.id.clone(), members, act }).await? {
+        return Err(Refusal::NoSuchUser(
+            "member names somebody who is gone, or the team is".into(),
+        ));
+    }
+    manage.guard.catch_up().await?;
+    let mut shape = manage.team_with_members(team.id.as_str(), &actor).await?;
+    shape["updated_users"] = users.iter().map(|user| json!({"user_id": user})).collect();
+    shape["updated_team_memberships"] = json!([]);
+    Ok(web::no_store(Json(shape).into_response()))
+}
+
+pub(super) async fn delete(
+    State(manage): State<Manage>,
+    actor: Actor,
+    mut body: Body,
+) -> Result<Response, Refusal> {
+    let team = manage.run_team(&actor, &mut body).await?;
+    let named = body.text("user_id")?.flatten().or(body.text("user_email")?.flatten());
+    body.done()?;
+    let named = named.ok_or_else(|| Refusal::field("user_id", "must say who is meant"))?;
+    let user = manage.user_named(&named).await?;
+    let act = actor.act(manage.entropy.draw(), manage.clock.now());
+    let remove = RemoveMember { team: team.id.clone(), user: user.id, act };
+    if !manage.store.write(remove).await? {
+        return Err(Refusal::NoSuchUser("user_id names nobody who is in this team".into()));
+    }
+    manage.guard.catch_up().await?;
+    manage.answer_team(team.id.as_str(), &actor).await
+}
+
+/// `{"role", "user_id" | "user_email"}`.
+pub(super) async fn member(manage: &Manage, mut one: Body) -> Result<(UserId, TeamRole), Refusal> {
+    let role = match one.text("role")?.flatten().as_deref() {
+        None => TeamRole::User,
+        Some(text) => TeamRole::parse(text)
+            .ok_or_else(|| Refusal::field("role", "must be \"admin\" or \"user\""))?,
+    };
+    let named = one.text("user_id")?.flatten().or(one.text("user_email")?.flatten());
+    one.done()?;
+    let named = named.ok_or_else(|| Refusal::field("user_id", "must say who is meant"))?;
+    Ok((manage.user_named(&named).await?.id, role))
+}
+
+impl Manage {
+    /// The team that the body names, for whoever looks after it.
+    async fn run_team(&self, actor: &Actor, body: &mut Body) -> Result<Team, Refusal> {
+        actor.must_change()?;
+        let named = body.need("team_id", "team")?;
+        let (team, _) = self.team(actor, &named).await?;
+        if actor.rights().may_run_team(&team.id) {
+            Ok(team)
+        } else {
+            Err(Refusal::Forbidden("Only an admin, or an admin of the team, may do this."))
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `POST /user/new`: somebody is made in advance, and claimed by the first sign-in with that address from a provider
+//! whose `domains` name its domain.
+use super::{Actor, Manage, Refusal, shape};
+use crate::{
+    manage::body::Body,
+    model::{AccessKey, Email, KeyId, Lifetime, ModelList, Role, UserId},
+    store::{
+        keys::FreshKey,
+        members::TeamsOf,
+        users::UserById,
+        users_change::{Made, NewUser, UserPatch},
+    },
+    web,
+};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+/// Ids may be chosen, as scripts of LiteLLM's do.
+const LONGEST_ID: usize = 128;
+
+pub(super) async fn post(
+    State(manage): State<Manage>,
+    actor: Actor,
+    mut body: Body,
+) -> Result<Response, Refusal> {
+    actor.must_be_admin()?;
+    let id = match body.text("user_id")?.flatten() {
+        Some(text) => chosen(&text, "user_id").map(|()| UserId::named(&text))?,
+        None => UserId::new(manage.entropy.draw()),
+    };
+    let patch = fields(&mut body)?;
+    let named = body.texts("teams")?.flatten().unwrap_or_default();
+    let (key_alias, duration) = (body.text("key_alias")?.flatten(), body.lifetime()?.flatten());
+    let with_key = body.yes("auto_create_key")?.flatten().unwrap_or(true);
+    if body.yes("send_invite_email")?.flatten() == Some(true) {
+        return Err(Refusal::field(
+            "send_invite_email",
+            "cannot be done: no mail is sent from here",
+        ));
+    }
+    body.done()?;
+    let mut teams = Vec::new();
+    for text in named {
+        teams.push(manage.team(&actor, &text).await?.0.id);
+    }
+    let secret = AccessKey::new(manage.entropy.draw());
+    let key = with_key.then(|| manage.first_key(&secret, &id, key_alias, duration));
+    let (key_id, ends) =
+        (key.as_ref().map(|k| k.id.clone()), key.as_ref().and_then(|k| k.expires_at));
+    let act = actor.act(manage.entropy.draw(), manage.clock.now());
+    let made = manage.store.write(NewUser { id: id.clone(), patch, teams, key, act }).await?;
+    refused(made)?;
+    let listed = manage.store.read(UserById(id.clone())).await?;
+    let listed = listed.ok_or(Refusal::NotFound("person", "user_id"))?;
+    let teams = manage.store.read(TeamsOf(id)).await?;
+    let mut shape = shape::user(&listed, Some(&teams));
+    if with_key {
+        shape["key"] = json!(secret.expose());
+        shape["token_id"] = json!(key_id);
+        shape["expires"] = json!(ends.map(crate::model::Timestamp::rfc3339));
+    }
+    Ok(web::no_store(Json(shape).into_response()))
+}
+
+impl Manage {
+    fn first_key(
+        &self,
+        secret: &AccessKey,
+        user: &UserId,
+        alias: Option<String>,
+        duration: Option<Lifetime>,
+    ) -> FreshKey {
+        let at = self.clock.now();
+        FreshKey {
+            id: KeyId::new(self.entropy.draw()),
+            hash: secret.hash(),
+            hint: secret.hint(),
+            alias,
+            user: user.clone(),
+            grant: None,
+            app: None,
+            team: None,
+            models: ModelList::default(),
+            metadata: "{}".into(),
+            signed_in_at: at,
+            expires_at: duration.map(|duration| at.plus(duration.seconds())),
+        }
+    }
+}
+
+fn refused(made: Made) -> Result<(), Refusal> {
+    match made {
+        Made::Done => Ok(()),
+        Made::IdTaken => Err(Refusal::field("user_id", "is another person's")),
+        Made::IdUsed => {
+            let why = "was used before by somebody who is gone; ids are not used twice";
+            Err(Refusal::field("user_id", why))
+        }
+        Made::EmailTaken => {
+            let why = "belongs to somebody who has signed in, or was made in advance, already";
+            Err(Refusal::field("user_email", why))
+        }
+        Made::NoSuchTeam => Err(Refusal::field("teams", "names a team that is gone")),
+    }
+}
+
+/// What may be said of a person, at the making and later.
+pub(super) fn fields(body: &mut Body) -> Result<UserPatch, Refusal> {
+    let role = match body.text("user_role")?.flatten() {
+        None => None,
+        Some(text) => Some(Role::parse(&text).ok_or_else(|| {
+            let all = "proxy_admin, proxy_admin_viewer, internal_user or internal_user_viewer";
+            Refusal::field("user_role", format!("must be {all}"))
+        })?),
+    };
+    let email = body.text("user_email")?;
+    if email.iter().flatten().any(|email| Email::parse(email).is_none()) {
+        return Err(Refusal::field(
+            "user_email",
+            "must be a plain address, such as ada@acme.example",
+        ));
+    }
+    Ok(UserPatch {
+        email,
+        name: body.text("user_alias")?,
+        role,
+        models: body.models()?.map(Option::unwrap_or_default),
+        metadata: body.metadata()?,
+        default_team: None,
+    })
+}
+
+/// Ids that could be taken for something else are not chosen.
+pub(in crate::manage) fn chosen(text: &str, field: &str) -> Result<(), Refusal> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.@+:".contains(&b);
+    let ours = ["default_user_id", "master_key", "nobody"].contains(&text)
+        || ["service_of_", "key_", "grant_", "sk-"].iter().any(|start| text.starts_with(start));
+    if text.is_empty() || text.len() > LONGEST_ID || !text.bytes().all(legal) || ours {
+        let why = "must be 1 to 128 letters, digits or -_.@+:, and none that Gatekey uses itself";
+        return Err(Refusal::field(field, why));
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! At the start: whoever came by a provider that the settings no longer have is out, and back when it is back
+//! (row U7, field report K05).
+use crate::{
+    idp::Idps,
+    model::Hash,
+    store::{
+        self, Store,
+        audit::Act,
+        leaving::{Back, Issuers, Leave, Return, Who},
+    },
+    world::{Clock, Entropy},
+};
+
+pub async fn reconcile(
+    idps: &Idps,
+    store: &Store,
+    clock: &Clock,
+    entropy: &Entropy,
+) -> Result<(), store::Error> {
+    for (issuer, is_off) in store.read(Issuers).await? {
+        let act = Act {
+            id: Hash(entropy.draw()),
+            at: clock.now(),
+            actor: "settings".into(),
+            address: None,
+        };
+        match (idps.serve(&issuer), is_off) {
+            (true, false) | (false, true) => {}
+            (true, true) => {
+                store.write(Return { who: Back::Issuer(issuer), act }).await?;
+            }
+            (false, false) => {
+                let why = format!("the identity provider {issuer} is switched off");
+                tracing::warn!(
+                    issuer,
+                    "no [[idp]] serves this issuer any more: its people are out"
+                );
+                store.write(Leave { who: Who::Issuer(issuer), why: Some(why), act }).await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Who is in which team. A row for each source: what a group gave goes with the group, what an admin gave stays.
+use super::{
+    Error, FromRow, Operation, Row, Tx,
+    audit::{self, Act},
+    changes::{self, Change},
+    leaving::{self, Who},
+};
+use crate::model::{Member, Membership, Source, TeamId, TeamRole, UserId};
+
+/// The teams of a person, by name.
+pub struct TeamsOf(pub UserId);
+
+impl Operation for TeamsOf {
+    type Output = Vec<Membership>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        teams_of(tx, &self.0).await
+    }
+}
+
+pub(super) async fn teams_of(tx: &mut Tx<'_>, user: &UserId) -> Result<Vec<Membership>, Error> {
+    let rows: Vec<Membership> = tx
+        .all(
+            "SELECT teams.id, alias, role, source, blocked_at IS NOT NULL FROM members
+             JOIN teams ON teams.id = members.team_id
+             WHERE user_id = $1 ORDER BY alias, teams.id, role, source DESC",
+            (user,),
+        )
+        .await?;
+    Ok(one_each(rows, |row| row.team.clone()))
+}
+
+/// Of several rows the strongest role; by hand, if any is.
+fn one_each<T, K: PartialEq>(rows: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for row in rows {
+        if kept.last().is_none_or(|last| key(last) != key(&row)) {
+            kept.push(row);
+        }
+    }
+    kept
+}
+
+/// The members of teams, for lists.
+pub struct MembersOf {
+    pub team: TeamId,
+    pub limit: i64,
+}
+
+impl Operation for MembersOf {
+    type Output = Vec<Member>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        let rows = tx
+            .all(
+                "SELECT user_id, email, name, members.role, source FROM members
+                 JOIN users ON users.id = members.user_id
+                 WHERE team_id = $1 ORDER BY user_id, members.role, source DESC LIMIT $2",
+                (&self.team, self.limit),
+            )
+            .await?;
+        Ok(one_each(rows, |row: &Member| row.user.clone()))
+    }
+}
+
+/// Somebody is put into a team by hand, or their role there changes.
+pub struct AddMembers {
+    pub team: TeamId,
+    pub members: Vec<(UserId, TeamRole)>,
+    pub act: Act,
+}
+
+impl Operation for AddMembers {
+    /// Whether there is such a team, and each of these people.
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let held: Option<(TeamId,)> = tx
+            .optional("UPDATE teams SET id = id WHERE id = $1 RETURNING id", (&self.team,))
+            .await?;
+        if held.is_none() {
+            return Ok(false);
+        }
+        add(tx, &self.team, &self.members, &self.act).await
+    }
+}
+
+/// Part of a larger step. `false`: one of them is nobody; the step must end in an `Err`, or not have begun.
+pub(super) async fn add(
+    tx: &mut Tx<'_>,
+    team: &TeamId,
+    members: &[(UserId, TeamRole)],
+    act: &Act,
+) -> Result<bool, Error> {
+    for (user, _) in members {
+        let held: Option<(UserId,)> = tx
+            .optional(
+                "UPDATE users SET id = id WHERE id = $1 AND service_of IS NULL RETURNING id",
+                (user,),
+            )
+            .await?;
+        if held.is_none() {
+            return Ok(false);
+        }
+    }
+    for (user, role) in members {
+        tx.run(
+            "INSERT INTO members (team_id, user_id, source, role, since)
+             VALUES ($1, $2, 'hand', $3, $4)
+             ON CONFLICT (team_id, user_id, source) DO UPDATE SET role = excluded.role",
+            (team, user, role.name(), act.at),
+        )
+        .await?;
+        changes::insert(tx, &Change::User(user.clone()), act.at).await?;
+        // Each member's line has an id of its own.
+        let entry = act.entry("team.member_add", team).saying(format!("{user} as {}", role.name()));
+        audit::insert(tx, &entry.apart(user)).await?;
+    }
+    Ok(true)
+}
+
+/// Somebody is taken out of a team, whoever put them there. A `[[team]]` rule puts them back at the next sign-in
+/// if their groups still say so.
+pub struct RemoveMember {
+    pub team: TeamId,
+    pub user: UserId,
+    pub act: Act,
+}
+
+impl Operation for RemoveMember {
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let mut found = false;
+        for source in [Source::Hand, Source::Group] {
+            let who = Who::Member(self.team.clone(), self.user.clone(), source);
+            found |= leaving::leave(tx, &who, None, &self.act).await?;
+        }
+        Ok(found)
+    }
+}
+
+/// The teams that groups gave become exactly these; answers whether anything changed.
+pub(super) async fn follow_groups(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    wanted: &[(String, TeamId)],
+    (idp, act): (&str, &Act),
+) -> Result<bool, Error> {
+    let have: Vec<(TeamId, String)> = tx
+        .all(
+            "SELECT teams.id, alias FROM members JOIN teams ON teams.id = members.team_id
+             WHERE user_id = $1 AND source = 'group'",
+            (user,),
+        )
+        .await?;
+    let mut changed = false;
+    for (team, _) in have.iter().filter(|(_, alias)| wanted.iter().all(|(name, _)| name != alias)) {
+        let who = Who::Member(team.clone(), user.clone(), Source::Group);
+        let why = format!("not in its groups at {idp} any more");
+        changed |= leaving::leave(tx, &who, Some(&why), act).await?;
+    }
+    for (alias, fresh) in wanted.iter().filter(|(name, _)| have.iter().all(|(_, a)| a != name)) {
+        let team = ensure_team(tx, alias, fresh, act).await?;
+        tx.run(
+            "INSERT INTO members (team_id, user_id, source, role, since)
+             VALUES ($1, $2, 'group', 'user', $3) ON CONFLICT DO NOTHING",
+            (&team, user, act.at),
+        )
+        .await?;
+        let saying = format!("{user} as user: in its groups at {idp}");
+        audit::insert(tx, &act.entry("team.member_add", &team).saying(saying)).await?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// The team of this name, made if it is not there.
+pub(super) async fn ensure_team(
+    tx: &mut Tx<'_>,
+    alias: &str,
+    fresh: &TeamId,
+    act: &Act,
+) -> Result<TeamId, Error> {
+    let (id,): (TeamId,) = tx
+        .one(
+            "INSERT INTO teams (id, alias, models, metadata, created_at)
+             VALUES ($1, $2, '[]', '{}', $3)
+             ON CONFLICT (alias) DO UPDATE SET alias = excluded.alias RETURNING id",
+            (fresh, alias, act.at),
+        )
+        .await?;
+    if id == *fresh {
+        let entry = act.entry("team.new", &id).saying(format!("{alias}, from the settings"));
+        audit::insert(tx, &entry).await?;
+    }
+    Ok(id)
+}
+
+/// A newcomer's first team.
+pub(super) async fn join_first(
+    tx: &mut Tx<'_>,
+    team: &TeamId,
+    user: &UserId,
+    act: &Act,
+) -> Result<(), Error> {
+    tx.run(
+        "INSERT INTO members (team_id, user_id, source, role, since)
+         VALUES ($1, $2, 'hand', 'user', $3) ON CONFLICT DO NOTHING",
+        (team, user, act.at),
+    )
+    .await?;
+    let entry = act.entry("team.member_add", team).saying(format!("{user} as a newcomer"));
+    audit::insert(tx, &entry.apart("first")).await
+}
+
+impl FromRow for Membership {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok(Self {
+            team: row.take()?,
+            alias: row.take()?,
+            role: row.take()?,
+            source: row.take()?,
+            blocked: row.take()?,
+        })
+    }
+}
+
+impl FromRow for Member {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok(Self {
+            user: row.take()?,
+            email: row.take()?,
+            name: row.take()?,
+            role: row.take()?,
+            source: row.take()?,
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! What an admin says of people: made in advance, changed, deleted.
+use super::{
+    Error, Operation, Tx,
+    audit::{self, Act},
+    changes::{self, Change},
+    keys::{self, FreshKey},
+    members,
+    users::{FindUsers, Listed, find},
+};
+use crate::model::{MetadataPatch, ModelList, Role, TeamId, TeamRole, Timestamp, User, UserId};
+use serde_json::{Value, json};
+
+/// Somebody is made in advance: they may have teams and keys before they first sign in.
+pub struct NewUser {
+    pub id: UserId,
+    pub patch: UserPatch,
+    pub teams: Vec<TeamId>,
+    /// Their first key.
+    pub key: Option<FreshKey>,
+    pub act: Act,
+}
+
+/// What became of a person's making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    Done,
+    IdTaken,
+    /// The id was used before; whoever had it is gone (row O12).
+    IdUsed,
+    /// Somebody has signed in with this address, or waits under it.
+    EmailTaken,
+    NoSuchTeam,
+}
+
+impl Operation for NewUser {
+    type Output = Made;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Made, Error> {
+        if is_retired(tx, self.id.as_str()).await? {
+            return Ok(Made::IdUsed);
+        }
+        if let Some(refused) = self.judge(tx).await? {
+            return Ok(refused);
+        }
+        let email = self.patch.email.as_ref().and_then(Option::as_ref);
+        if let Some(email) = email {
+            tx.run(
+                "INSERT INTO invitations (email, user_id, created_at) VALUES ($1, $2, $3)",
+                (email.to_lowercase(), &self.id, self.act.at),
+            )
+            .await?;
+        }
+        tx.run(
+            "INSERT INTO users (id, role, created_at) VALUES ($1, 'internal_user', $2)",
+            (&self.id, self.act.at),
+        )
+        .await?;
+        let Some(before) = find(tx, &self.id).await? else { return Ok(Made::IdTaken) };
+        let after = self.patch.apply(&before);
+        save(tx, &after, self.patch.role).await?;
+        let entry = self.act.entry("user.new", &self.id);
+        audit::insert(tx, &entry.changing(json!({}), as_json(&after))).await?;
+        for team in &self.teams {
+            let members = [(self.id.clone(), TeamRole::User)];
+            members::add(tx, team, &members, &self.act).await?;
+        }
+        if let Some(key) = &self.key {
+            keys::insert(tx, key, self.act.at).await?;
+            audit::insert(tx, &self.act.entry("key.create", &key.id)).await?;
+        }
+        Ok(Made::Done)
+    }
+}
+
+impl NewUser {
+    async fn judge(&self, tx: &mut Tx<'_>) -> Result<Option<Made>, Error> {
+        let taken: Option<(UserId,)> =
+            tx.optional("SELECT id FROM users WHERE id = $1", (&self.id,)).await?;
+        if taken.is_some() {
+            return Ok(Some(Made::IdTaken));
+        }
+        for team in &self.teams {
+            let known: Option<(TeamId,)> =
+                tx.optional("SELECT id FROM teams WHERE id = $1", (team,)).await?;
+            if known.is_none() {
+                return Ok(Some(Made::NoSuchTeam));
+            }
+        }
+        let Some(Some(email)) = &self.patch.email else { return Ok(None) };
+        let known = FindUsers(email.clone()).run(tx).await?;
+        let waits: Option<(UserId,)> = tx
+            .optional("SELECT user_id FROM invitations WHERE email = $1", (email.to_lowercase(),))
+            .await?;
+        Ok((!known.is_empty() || waits.is_some()).then_some(Made::EmailTaken))
+    }
+}
+
+/// A change of the named fields; `Some(None)` clears.
+#[derive(Debug, Clone, Default)]
+pub struct UserPatch {
+    pub email: Option<Option<String>>,
+    pub name: Option<Option<String>>,
+    pub role: Option<Role>,
+    pub models: Option<ModelList>,
+    pub metadata: MetadataPatch,
+    pub default_team: Option<Option<TeamId>>,
+}
+
+impl UserPatch {
+    fn apply(&self, to: &Listed) -> Listed {
+        let mut after = to.clone();
+        let user = &mut after.user;
+        if let Some(email) = &self.email {
+            user.email.clone_from(email);
+        }
+        if let Some(name) = &self.name {
+            user.name.clone_from(name);
+        }
+        if let Some(role) = self.role {
+            user.role = role;
+        }
+        if let Some(models) = &self.models {
+            user.models.clone_from(models);
+        }
+        if let Some(team) = &self.default_team {
+            user.default_team.clone_from(team);
+        }
+        after.metadata = self.metadata.apply(&after.metadata);
+        after
+    }
+}
+
+pub struct UpdateUser {
+    pub id: UserId,
+    pub patch: UserPatch,
+    pub act: Act,
+}
+
+impl Operation for UpdateUser {
+    type Output = Option<Listed>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        tx.run("UPDATE users SET id = id WHERE id = $1", (&self.id,)).await?;
+        let Some(before) = find(tx, &self.id).await? else { return Ok(None) };
+        let after = self.patch.apply(&before);
+        save(tx, &after, self.patch.role).await?;
+        if before.user.role != after.user.role {
+            // A session is never carried over into another role (row C10).
+            tx.run("DELETE FROM sessions WHERE user_id = $1", (&self.id,)).await?;
+        }
+        changes::insert(tx, &Change::User(self.id.clone()), self.act.at).await?;
+        let entry = self.act.entry("user.update", &self.id);
+        audit::insert(tx, &entry.changing(as_json(&before), as_json(&after))).await?;
+        Ok(Some(after))
+    }
+}
+
+/// A role that an admin gives is kept beside: it counts again when the provider gives none.
+async fn save(tx: &mut Tx<'_>, listed: &Listed, by_hand: Option<Role>) -> Result<(), Error> {
+    let user = &listed.user;
+    tx.run(
+        "UPDATE users SET email = $2, name = $3, role = $4, hand_role = COALESCE($5, hand_role),
+             models = $6, metadata = $7, default_team = $8 WHERE id = $1",
+        (
+            &user.id,
+            &user.email,
+            &user.name,
+            user.role,
+            by_hand,
+            &user.models,
+            &listed.metadata,
+            &user.default_team,
+        ),
+    )
+    .await?;
+    index(tx, user).await
+}
+
+/// Under which words a search finds the person.
+pub(super) async fn index(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
+    tx.run("DELETE FROM user_words WHERE user_id = $1", (&user.id,)).await?;
+    for word in User::words(user.email.as_deref(), user.name.as_deref()) {
+        tx.run("INSERT INTO user_words (word, user_id) VALUES ($1, $2)", (word, &user.id)).await?;
+    }
+    Ok(())
+}
+
+/// What is left of a person who was blocked and whose keys have been ended. The books keep what they used.
+pub struct DeleteUser {
+    pub id: UserId,
+    pub act: Act,
+}
+
+impl Operation for DeleteUser {
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let Some(gone) = find(tx, &self.id).await? else { return Ok(false) };
+        for sql in [
+            "DELETE FROM sessions WHERE user_id = $1",
+            "DELETE FROM grants WHERE user_id = $1",
+            "DELETE FROM members WHERE user_id = $1",
+            "DELETE FROM invitations WHERE user_id = $1",
+            "DELETE FROM password_resets WHERE username IN
+                 (SELECT subject FROM identities WHERE user_id = $1 AND issuer = 'local')",
+            "DELETE FROM local_accounts WHERE username IN
+                 (SELECT subject FROM identities WHERE user_id = $1 AND issuer = 'local')",
+            "DELETE FROM identities WHERE user_id = $1",
+            "DELETE FROM user_words WHERE user_id = $1",
+            "DELETE FROM users WHERE id = $1",
+        ] {
+            tx.run(sql, (&self.id,)).await?;
+        }
+        retire(tx, self.id.as_str(), self.act.at).await?;
+        changes::insert(tx, &Change::User(self.id.clone()), self.act.at).await?;
+        let entry = self.act.entry("user.delete", &self.id);
+        audit::insert(tx, &entry.changing(as_json(&gone), json!({}))).await?;
+        Ok(true)
+    }
+}
+
+/// An id that somebody chose is never used for another (row O12).
+pub(super) async fn retire(tx: &mut Tx<'_>, id: &str, at: Timestamp) -> Result<(), Error> {
+    tx.run("INSERT INTO retired_ids (id, at) VALUES ($1, $2) ON CONFLICT DO NOTHING", (id, at))
+        .await
+}
+
+pub(super) async fn is_retired(tx: &mut Tx<'_>, id: &str) -> Result<bool, Error> {
+    let found: Option<(String,)> =
+        tx.optional("SELECT id FROM retired_ids WHERE id = $1", (id,)).await?;
+    Ok(found.is_some())
+}
+
+fn as_json(listed: &Listed) -> Value {
+    let user = &listed.user;
+    let metadata: Value = serde_json::from_str(&listed.metadata).unwrap_or_default();
+    json!({
+        "user_email": user.email,
+        "user_alias": user.name,
+        "user_role": user.role,
+        "models": user.models,
+        "metadata": metadata,
+        "default_team": user.default_team,
+    })
+}
