@@ -1,8 +1,18 @@
-//! `/`: who is signed in, and the live keys of that person.
-use super::Console;
+//! `/`: who is signed in, where, in which teams, and with which live keys.
+use super::{
+    Console,
+    form::Sent,
+    keys::Keys,
+    sessions::{self, Row},
+};
 use crate::{
-    model::{Key, KeyId, Timestamp, Usage, User},
-    store::{self, keys::NewestKeys, usage::UsageOfUser},
+    model::{Membership, Rights, TeamId, User},
+    store::{
+        self,
+        accounts::LocalNameOf,
+        members::TeamsOf,
+        users_change::{UpdateUser, UserPatch},
+    },
     web::{self, NoSession, Page, Problem, Session, Site},
 };
 use askama::Template;
@@ -11,10 +21,6 @@ use axum::{
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use std::{collections::BTreeMap, time::Duration};
-
-/// More are not shown: `/key/list` pages through them.
-const MOST: i64 = 500;
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -24,15 +30,18 @@ struct Account<'a> {
     idp: &'a str,
     since: String,
     form_token: String,
-    keys: Vec<Row>,
-    hidden: i64,
+    teams: Vec<Membership>,
+    sessions: Vec<Row>,
+    keys: Keys,
+    /// Whether the password is kept here.
+    has_password: bool,
+    sees_people: bool,
 }
 
-struct Row {
-    key: Key,
-    usage: Usage,
-    until: String,
-    last_used: String,
+impl Account<'_> {
+    fn is_default(&self, team: &Membership) -> bool {
+        self.user.default_team.as_ref() == Some(&team.team)
+    }
 }
 
 pub(super) async fn get(
@@ -49,53 +58,51 @@ pub(super) async fn get(
         Err(NoSession::SignedOut) => return web::see_other("/sso/login?return_to=/"),
         Err(NoSession::Trouble(error)) => return Problem::unavailable(&error).into_response(),
     };
-    match rows(&console, &session).await {
-        Ok((keys, hidden)) => Page(Account {
-            site: &console.site,
-            user: &session.user,
-            idp: &session.idp,
-            since: session.signed_in_at.in_words(),
-            form_token: session.form_token(),
-            keys,
-            hidden,
-        })
-        .apart(),
+    match page(&console, &session).await {
+        Ok(page) => Page(page).apart(),
         Err(error) => Problem::unavailable(&error).into_response(),
     }
 }
 
-async fn rows(console: &Console, session: &Session) -> Result<(Vec<Row>, i64), store::Error> {
-    // What was just used is on the page.
-    console.books.settled(Duration::from_secs(1)).await;
-    let now = console.clock.now();
-    let user = session.user.id.clone();
-    let newest = NewestKeys { user: user.clone(), live_at: now, limit: MOST };
-    let (keys, total) = console.store.read(newest).await?;
-    let usage = console.store.read(UsageOfUser(user)).await?;
-    let hidden = total - i64::try_from(keys.len()).unwrap_or(i64::MAX);
-    let row = |key: Key| Row::new(key, &usage, now);
-    Ok((keys.into_iter().map(row).collect(), hidden))
+async fn page<'a>(console: &'a Console, session: &'a Session) -> Result<Account<'a>, store::Error> {
+    let (user, token) = (&session.user, session.form_token());
+    let teams = console.store.read(TeamsOf(user.id.clone())).await?;
+    let local = console.store.read(LocalNameOf(user.id.clone())).await?;
+    Ok(Account {
+        site: &console.site,
+        user,
+        idp: &session.idp,
+        since: session.signed_in_at.in_words(),
+        form_token: token.clone(),
+        sees_people: Rights::of_person(user, &teams).sees_all(),
+        teams,
+        sessions: sessions::of(console, &user.id, session.hash).await?,
+        keys: Keys::of(console, &user.id, (token, "/".into(), true)).await?,
+        has_password: local.is_some(),
+    })
 }
 
-impl Row {
-    fn new(key: Key, usage: &BTreeMap<KeyId, Usage>, now: Timestamp) -> Self {
-        Self {
-            usage: usage.get(&key.id).copied().unwrap_or_default(),
-            until: key.expires_at.map_or("it is ended".into(), Timestamp::in_words),
-            last_used: key.last_used_at.map_or("never used".into(), |at| ago(now, at)),
-            key,
+/// `POST /team`: the team of keys for which no page asks.
+pub(super) async fn default_team(State(console): State<Console>, sent: Sent) -> Response {
+    let user = sent.session.user.id.clone();
+    let team = sent.fields.team.as_deref().filter(|team| !team.is_empty()).map(TeamId::named);
+    let outcome = async {
+        let teams = console.store.read(TeamsOf(user.clone())).await?;
+        let own = team.as_ref().is_none_or(|team| teams.iter().any(|m| m.team == *team));
+        if own {
+            let patch = UserPatch { default_team: Some(team), ..UserPatch::default() };
+            console.store.write(UpdateUser { id: user, patch, act: sent.act(&console) }).await?;
         }
-    }
-}
-
-fn ago(now: Timestamp, at: Timestamp) -> String {
-    let words = |count: i64, unit: &str| {
-        format!("used {count} {unit}{} ago", if count == 1 { "" } else { "s" })
+        Ok::<_, store::Error>(own)
     };
-    match (now.0 - at.0).max(0) {
-        0..60 => "used just now".into(),
-        s @ 60..3600 => words(s / 60, "minute"),
-        s @ 3600..86_400 => words(s / 3600, "hour"),
-        s => words(s / 86_400, "day"),
+    match outcome.await {
+        Ok(true) => sent.back(),
+        Ok(false) => {
+            let text = "You are not in that team. Nothing was changed.";
+            Problem::new(StatusCode::FORBIDDEN, "Not your team", text)
+                .with_way("Your account", "/")
+                .into_response()
+        }
+        Err(error) => Problem::unavailable(&error).into_response(),
     }
 }

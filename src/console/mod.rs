@@ -1,7 +1,13 @@
-//! Owns the web pages of a signed-in person: the account and its keys. Never here: a way to make a key.
+//! Owns the web pages of a signed-in person: the account and its keys, and for admins all people. Never here: a way
+//! to make a key.
 mod account;
 mod assets;
 mod end;
+mod form;
+mod keys;
+mod people;
+mod person;
+mod sessions;
 
 use crate::{
     guard::Guard,
@@ -41,6 +47,14 @@ pub fn routes() -> Router<Console> {
     Router::new()
         .route("/", get(account::get))
         .route("/keys/{id}/end", post(end::post))
+        .route("/team", post(account::default_team))
+        .route("/signout-everywhere", post(sessions::end))
+        .route("/people", get(people::get))
+        .route("/people/{id}", get(person::get))
+        .route("/people/{id}/block", post(person::block))
+        .route("/people/{id}/unblock", post(person::unblock))
+        .route("/people/{id}/sign-out", post(person::sign_out))
+        .route("/people/{id}/reset", post(person::reset))
         .route("/assets/{file}", get(assets::get))
         .route("/favicon.ico", get(assets::icon))
 }

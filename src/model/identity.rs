@@ -75,4 +75,15 @@ impl Role {
             Self::InternalUserViewer => "internal_user_viewer",
         }
     }
+
+    /// For a person.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::ProxyAdmin => "Admin",
+            Self::ProxyAdminViewer => "Admin who only looks",
+            Self::InternalUser => "Member",
+            Self::InternalUserViewer => "Member who only looks",
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod connect;
 mod data_plane;
 mod keys;
 mod ops;
+mod people;
 mod sign_in;
 mod store;
 mod support;

@@ -277,6 +277,7 @@ fn whole(extra: &str, url: &str, database: &str, (idp, upstream): (&str, &str)) 
         of("signin"),
         MODELS.replace("UPSTREAM", upstream),
     )
+    .replace("IDP_URL", idp)
 }
 
 struct Rename(&'static str, &'static str);

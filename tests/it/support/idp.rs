@@ -24,6 +24,8 @@ use std::{
 };
 use tokio::net::TcpListener;
 
+use super::providers::{self, GitHub, Graph};
+
 /// What the provider does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Fault {
@@ -58,7 +60,7 @@ pub(crate) struct Idp {
 }
 
 pub(crate) struct Inner {
-    url: Mutex<String>,
+    pub(super) url: Mutex<String>,
     hands: Arc<AtomicI64>,
     pub(crate) state: Mutex<Known>,
     keys: [(EncodingKey, Value); 2],
@@ -71,7 +73,9 @@ pub(crate) struct Known {
     pub(crate) claims: Value,
     /// The query of the last authorization request.
     pub(crate) asked: HashMap<String, String>,
-    codes: HashMap<String, HashMap<String, String>>,
+    pub(super) codes: HashMap<String, HashMap<String, String>>,
+    pub(crate) graph: Graph,
+    pub(crate) github: GitHub,
     pub(crate) redeemed: usize,
     pub(crate) jwks_reads: usize,
     pub(crate) discoveries: usize,
@@ -96,6 +100,7 @@ impl Idp {
             .route("/token", post(token))
             .route("/jwks", get(jwks))
             .route("/userinfo", get(userinfo))
+            .merge(providers::routes())
             .with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let idp = Self { url, inner };
@@ -136,7 +141,7 @@ fn key(kid: &str) -> (EncodingKey, Value) {
     (EncodingKey::from_ec_der(der), jwk)
 }
 
-type Shared = State<Arc<Inner>>;
+pub(super) type Shared = State<Arc<Inner>>;
 
 async fn discovery(State(idp): Shared) -> Response {
     let url = idp.url.lock().unwrap().clone();
@@ -158,7 +163,10 @@ async fn discovery(State(idp): Shared) -> Response {
     Json(metadata).into_response()
 }
 
-async fn authorize(State(idp): Shared, Query(asked): Query<HashMap<String, String>>) -> Redirect {
+pub(super) async fn authorize(
+    State(idp): Shared,
+    Query(asked): Query<HashMap<String, String>>,
+) -> Redirect {
     let code = format!("code-{}", asked["state"]);
     let mut known = idp.state.lock().unwrap();
     known.asked.clone_from(&asked);
@@ -192,22 +200,34 @@ async fn token(
     if proof != asked["code_challenge"] || form["redirect_uri"] != asked["redirect_uri"] {
         return StatusCode::BAD_REQUEST.into_response();
     }
-    let id_token = idp.id_token(fault, &asked["nonce"]);
+    let issuer = idp.url.lock().unwrap().clone();
+    let id_token = idp.id_token(fault, &asked["nonce"], (&issuer, "idp-access-token"), false);
     idp.state.lock().unwrap().redeemed += 1;
     Json(json!({"access_token": "idp-access-token", "token_type": "Bearer", "id_token": id_token}))
         .into_response()
 }
 
 impl Inner {
-    fn id_token(&self, fault: Fault, nonce: &str) -> String {
+    /// `whole`: with all that is known of the person, as providers without a userinfo endpoint do.
+    pub(super) fn id_token(
+        &self,
+        fault: Fault,
+        nonce: &str,
+        (issuer, access_token): (&str, &str),
+        whole: bool,
+    ) -> String {
         let now = self.hands.load(Ordering::SeqCst);
         let known = self.state.lock().unwrap();
-        let hash = Sha256::digest("idp-access-token");
+        let hash = Sha256::digest(access_token);
         let mut claims = json!({
-            "iss": *self.url.lock().unwrap(), "sub": known.claims["sub"], "aud": "gatekey",
+            "iss": issuer, "sub": known.claims["sub"], "aud": "gatekey",
             "exp": now + 300, "iat": now, "nonce": nonce,
             "at_hash": URL_SAFE_NO_PAD.encode(&hash[..16]),
         });
+        if whole {
+            let all = known.claims.as_object().unwrap().clone();
+            claims.as_object_mut().unwrap().extend(all);
+        }
         match fault {
             Fault::WrongNonce => claims["nonce"] = json!("another"),
             Fault::WrongIssuer => claims["iss"] = json!("https://evil.example"),
@@ -240,7 +260,7 @@ impl Inner {
     }
 }
 
-async fn jwks(State(idp): Shared) -> Json<Value> {
+pub(super) async fn jwks(State(idp): Shared) -> Json<Value> {
     let mut known = idp.state.lock().unwrap();
     known.jwks_reads += 1;
     let keys: Vec<_> = idp.keys.iter().take(known.key + 1).map(|(_, jwk)| jwk).collect();

@@ -3,12 +3,14 @@ mod browser;
 mod database;
 mod gate;
 mod idp;
+mod providers;
 mod upstream;
 
 pub(crate) use browser::{Browser, Form, Seen};
 pub(crate) use database::database;
 pub(crate) use gate::{Gate, MASTER_KEY};
 pub(crate) use idp::{Fault, Idp};
+pub(crate) use providers::TENANT;
 pub(crate) use upstream::Upstream;
 
 pub(crate) const LINK: &str = "/sso/key/generate?response_type=oauth_token";

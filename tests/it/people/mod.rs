@@ -1,0 +1,2 @@
+mod header;
+mod providers;
