@@ -133,7 +133,8 @@ impl Proxy {
         };
         match begun {
             Ok(Begun::Answer { head, body, first, kind }) => {
-                let cut = Cut { end, stopping: self.shutdown.cut.clone() };
+                let leash = caller.leash.clone();
+                let cut = Cut { end, leash, stopping: self.shutdown.cut.clone() };
                 let waits = (self.settings.keepalive, cut);
                 let tap =
                     Tap::new((body, model.upstream.clone()), first, call, (kind, dialect), waits);

@@ -7,6 +7,7 @@ use super::{
     refusal::Dialect,
     upstream::UpstreamBody,
 };
+use crate::guard::Leash;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::{
@@ -32,12 +33,15 @@ pub(super) struct Tap {
     silent: Pin<Box<Sleep>>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     stopping: CancellationToken,
+    /// As long as it is held, the guard looks after this call.
+    _leash: Arc<Leash>,
 }
 
 /// What ends an answer before its end.
 pub(super) struct Cut {
     /// The key's end, or the server's.
     pub(super) end: CancellationToken,
+    pub(super) leash: Arc<Leash>,
     /// The server's.
     pub(super) stopping: CancellationToken,
 }
@@ -79,6 +83,7 @@ impl Tap {
             silent: Box::pin(tokio::time::sleep(keepalive)),
             cut: Box::pin(cut.end.cancelled_owned()),
             stopping: cut.stopping,
+            _leash: cut.leash,
         }
     }
 

@@ -1,2 +1,3 @@
 mod header;
+mod leaving;
 mod providers;

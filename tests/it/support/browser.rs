@@ -34,6 +34,11 @@ impl Browser {
         Self { client, base: base.to_owned(), left_for: Mutex::new(None) }
     }
 
+    /// The same browser, after the server has moved to another port.
+    pub(crate) fn moved(&self, base: &str) -> Self {
+        Self { client: self.client.clone(), base: base.to_owned(), left_for: Mutex::new(None) }
+    }
+
     fn at(&self, path: &str) -> String {
         if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) }
     }

@@ -95,12 +95,18 @@ impl Gate {
 
     /// Stops well, and starts again over the same database.
     pub(crate) async fn restarted(self) -> Self {
+        let settings = self.settings.clone();
+        self.restarted_with(&settings).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn restarted_with(self, settings: &str) -> Self {
         self.shutdown.closing.cancel();
         self.served.await.unwrap();
         Self::start(
             self.folder,
             self.database,
-            self.settings,
+            settings.to_owned(),
             (self.hands, self.idp, self.upstream),
         )
         .await
