@@ -1,3 +1,5 @@
 mod header;
 mod leaving;
 mod providers;
+mod roles;
+mod teams;
