@@ -2,8 +2,8 @@
 use crate::support::{Browser, EDITOR, Form, Gate, LINK, MASTER_KEY, Seen, soon};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
+use std::time::Duration;
+use tokio::{task::JoinHandle, time::Instant};
 
 const SETTINGS: &str = r#"
 server.revoke_grace = "1s"

@@ -1,5 +1,9 @@
+mod audit;
+mod door;
 mod header;
 mod leaving;
+mod pages;
 mod providers;
 mod roles;
+mod scripts;
 mod teams;

@@ -8,7 +8,7 @@ mod upstream;
 
 pub(crate) use browser::{Browser, Form, Seen};
 pub(crate) use database::database;
-pub(crate) use gate::{Gate, MASTER_KEY};
+pub(crate) use gate::{Gate, MASTER_KEY, rand};
 pub(crate) use idp::{Fault, Idp};
 pub(crate) use providers::TENANT;
 pub(crate) use upstream::Upstream;

@@ -1,0 +1,150 @@
+//! Who comes in as whom: made in advance, given a role, looked at by an admin.
+use crate::support::{Fault, Gate, MASTER_KEY, Seen};
+use serde_json::{Value, json};
+
+async fn enter(gate: &Gate, claims: Value) -> Seen {
+    gate.idp.claims(claims);
+    gate.browser().walk("/sso/login?return_to=/").await
+}
+
+fn person(subject: &str, email: &str, verified: bool) -> Value {
+    json!({"sub": subject, "email": email, "email_verified": verified})
+}
+
+async fn make(gate: &Gate, email: &str) -> String {
+    let fields = json!({"user_email": email, "user_role": "proxy_admin_viewer"});
+    let seen = gate.manage("/user/new", MASTER_KEY, fields).await;
+    assert_eq!(seen.status, 200, "{seen:?}");
+    seen.json()["user_id"].as_str().unwrap().to_owned()
+}
+
+/// The usual provider, which is the authority for one domain.
+const AUTHORITY: &str = r#"
+# no idp
+[[idp]]
+name = "company"
+issuer = "IDP_URL"
+client_id = "gatekey"
+client_secret = "hush"
+domains = ["ACME.example"]
+"#;
+
+#[tokio::test]
+async fn u5_a_person_made_in_advance_is_claimed_once_by_an_authority_s_verified_address() {
+    let gate = Gate::with("door_claim", AUTHORITY).await;
+    let made = make(&gate, "Ada@acme.example").await;
+    // Not verified, another domain, another person: somebody new each time.
+    enter(&gate, person("eve", "ada@acme.example", false)).await;
+    enter(&gate, person("mal", "ada@evil.example", true)).await;
+    assert_eq!(gate.people().await.len(), 3);
+    assert_eq!(enter(&gate, person("ada", "ADA@acme.example", true)).await.status, 200);
+    let people = gate.people().await;
+    assert_eq!(people.len(), 3, "claimed");
+    let ada = people.iter().find(|p| p.user.id.as_str() == made).unwrap();
+    assert!(ada.signed_in_at.is_some());
+    assert_eq!(ada.user.role.name(), "proxy_admin_viewer", "what the admin said counts");
+    // The second with that address is somebody else.
+    enter(&gate, person("ada2", "ada@acme.example", true)).await;
+    assert_eq!(gate.people().await.len(), 4);
+    assert!(gate.audit().await.iter().any(|(action, _)| action == "user.claimed"));
+}
+
+#[tokio::test]
+async fn u5_a_provider_that_is_no_authority_claims_nobody() {
+    let gate = Gate::new("door_no_authority").await;
+    make(&gate, "ada@acme.example").await;
+    assert_eq!(enter(&gate, person("ada", "ada@acme.example", true)).await.status, 200);
+    assert_eq!(gate.people().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u5_of_many_first_sign_ins_at_once_one_person_is_claimed() {
+    let gate = Gate::with("door_claim_race", AUTHORITY).await;
+    let made = make(&gate, "ada@acme.example").await;
+    gate.idp.claims(person("ada", "ada@acme.example", true));
+    let browsers: Vec<_> = (0..16).map(|_| gate.browser()).collect();
+    let walks = browsers.iter().map(|browser| browser.walk("/sso/login?return_to=/"));
+    let seen = futures_util::future::join_all(walks).await;
+    assert!(seen.iter().all(|seen| seen.status == 200), "{seen:?}");
+    let people = gate.people().await;
+    assert!(people.len() == 1 && people[0].user.id.as_str() == made, "{people:?}");
+}
+
+#[tokio::test]
+async fn c10_a_role_given_by_hand_counts_when_the_provider_gives_none_and_ends_old_sessions() {
+    let gate = Gate::with("door_role", "signin.admin_groups = [\"ops\"]").await;
+    let with = |groups: Value| {
+        let mut claims = person("ada", "ada@acme.example", true);
+        claims["groups"] = groups;
+        claims
+    };
+    gate.idp.claims(with(json!([])));
+    let browser = gate.browser();
+    browser.walk("/sso/login?return_to=/").await;
+    let id = gate.people().await[0].user.id.to_string();
+    let role = async || gate.people().await[0].user.role.name();
+    let update = json!({"user_id": id, "user_role": "proxy_admin_viewer"});
+    assert_eq!(gate.manage("/user/update", MASTER_KEY, update).await.status, 200);
+    assert!(browser.get("/").await.location.is_some(), "no session is carried into another role");
+    enter(&gate, with(json!([]))).await;
+    assert_eq!(role().await, "proxy_admin_viewer", "a sign-in does not undo it");
+    enter(&gate, with(json!(["ops"]))).await;
+    assert_eq!(role().await, "proxy_admin", "the provider's word wins");
+    enter(&gate, with(json!([]))).await;
+    assert_eq!(role().await, "proxy_admin_viewer", "and what was set by hand is there again");
+}
+
+#[tokio::test]
+async fn an_admin_sees_what_a_provider_says_and_nobody_is_signed_in_by_looking() {
+    let settings = "signin.debug = true\nsignin.required_groups = [\"staff\"]";
+    let gate = Gate::with("door_debug", settings).await;
+    let root = json!({"user_id": "root", "user_role": "proxy_admin", "auto_create_key": false});
+    gate.manage("/user/new", MASTER_KEY, root).await;
+    gate.account("root@acme.example").await;
+    let browser = gate.browser();
+    let login = async || {
+        let password = "root@acme.exampleroot@acme.example";
+        browser.login("root@acme.example", password, "/").await
+    };
+    login().await;
+    let refused = browser.walk("/sso/debug/login").await;
+    assert!(refused.status == 403 && refused.body.contains("admin"), "{refused:?}");
+    let people = gate.people().await;
+    let id = people.iter().find(|p| p.user.email.is_some()).unwrap().user.id.to_string();
+    let update = json!({"user_id": id, "user_role": "proxy_admin"});
+    gate.manage("/user/update", MASTER_KEY, update).await;
+    login().await;
+    gate.idp.claims(json!({"sub": "eve", "email": "<b>eve</b>", "preferred_username": "eve",
+        "groups": ["guests"], "nonce_note": "x"}));
+    let seen = browser.walk("/sso/debug/login").await;
+    assert_eq!(seen.status, 200, "{seen:?}");
+    for says in ["guests", "preferred_username", "They would be refused", "required_groups"] {
+        assert!(seen.body.contains(says), "{says} in {}", seen.body);
+    }
+    assert!(!seen.body.contains("at_hash") && !seen.body.contains("<b>eve"), "{}", seen.body);
+    assert_eq!(gate.people().await.len(), 2, "nobody new");
+    assert!(browser.get("/").await.body.contains("root@acme.example"), "still who they were");
+    let stranger = gate.browser().walk("/sso/debug/login").await;
+    assert!(!stranger.body.contains("guests"), "{stranger:?}");
+
+    let off = Gate::new("door_debug_off").await;
+    let browser = off.browser_of("ada").await;
+    let seen = browser.walk("/sso/debug/login").await;
+    assert!(seen.status == 403 && seen.body.contains("signin.debug"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_slow_down_or_lies_locks_nobody_out_who_is_in() {
+    let gate = Gate::new("door_faults").await;
+    let browser = gate.browser_of("ada").await;
+    let key = browser.json_key().await;
+    for (fault, status) in
+        [(Fault::Down, 503), (Fault::WrongIssuer, 502), (Fault::BadSignature, 502)]
+    {
+        gate.idp.fault(fault);
+        let seen = gate.browser().walk("/sso/login?return_to=/").await;
+        assert_eq!(seen.status, status, "{fault:?}: {seen:?}");
+        assert_eq!(gate.call(&key, "gpt-4o").await.status, 200, "{fault:?} is not a no");
+        assert_eq!(browser.get("/").await.status, 200, "{fault:?}");
+    }
+}
