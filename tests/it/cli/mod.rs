@@ -1,4 +1,5 @@
 mod demo;
+mod people;
 mod secrets;
 mod serving;
 mod verbs;

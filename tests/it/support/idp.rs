@@ -7,7 +7,7 @@ use axum::{
     Form, Json, Router,
     extract::{Query, State},
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Redirect, Response},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -82,6 +82,10 @@ pub(crate) struct Known {
     /// Which of two keys signs; both are published once it is the second.
     pub(crate) key: usize,
     pub(crate) extra_metadata: Value,
+    /// The client is registered with another redirect URI.
+    pub(crate) refuses_redirect: bool,
+    /// What its clock says.
+    pub(crate) date: Option<String>,
 }
 
 impl Idp {
@@ -166,17 +170,22 @@ async fn discovery(State(idp): Shared) -> Response {
 pub(super) async fn authorize(
     State(idp): Shared,
     Query(asked): Query<HashMap<String, String>>,
-) -> Redirect {
+) -> Response {
     let code = format!("code-{}", asked["state"]);
     let mut known = idp.state.lock().unwrap();
     known.asked.clone_from(&asked);
+    if known.refuses_redirect {
+        return (StatusCode::BAD_REQUEST, "Invalid parameter: redirect_uri").into_response();
+    }
+    let date: Vec<_> = known.date.iter().map(|date| ("date", date.clone())).collect();
+    let answer = |to: &str| (AppendHeaders(date), Redirect::to(to)).into_response();
     let (to, state) = (&asked["redirect_uri"], &asked["state"]);
     if known.fault == Fault::Denies {
         let words = "error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E";
-        return Redirect::to(&format!("{to}?{words}&state={state}"));
+        return answer(&format!("{to}?{words}&state={state}"));
     }
     known.codes.insert(code.clone(), asked.clone());
-    Redirect::to(&format!("{to}?code={code}&state={state}"))
+    answer(&format!("{to}?code={code}&state={state}"))
 }
 
 async fn token(
