@@ -9,7 +9,11 @@ ALTER TABLE users ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE users ADD COLUMN default_team TEXT;
 ALTER TABLE users ADD COLUMN service_of TEXT;
 DROP INDEX users_by_email;
-CREATE INDEX users_by_age ON users (created_at, id);
+CREATE INDEX users_by_age ON users (service_of, created_at, id, role);
+
+CREATE INDEX users_by_off_issuer ON users (off_issuer);
+CREATE INDEX changes_by_time ON changes (at, seq);
+CREATE INDEX grants_by_age ON grants (created_at, id);
 
 CREATE TABLE user_words (
     word TEXT COLLATE "C" NOT NULL,
@@ -68,6 +72,8 @@ CREATE INDEX password_resets_by_end ON password_resets (expires_at);
 
 ALTER TABLE keys ADD COLUMN team_id TEXT;
 CREATE INDEX keys_by_team ON keys (team_id);
+CREATE INDEX keys_by_alias ON keys (alias);
+CREATE INDEX keys_by_app ON keys (app);
 
 ALTER TABLE sessions ADD COLUMN address TEXT;
 ALTER TABLE sessions ADD COLUMN agent TEXT;

@@ -101,7 +101,7 @@ pub(super) async fn is_live(tx: &mut Tx<'_>, key: &KeyId, at: Timestamp) -> Resu
 }
 
 macro_rules! select_keys {
-    ($rest:literal) => {
+    ($($rest:tt)*) => {
         concat!(
             "SELECT keys.id, keys.alias, hint, keys.user_id, grant_id, app, keys.models,
                  keys.metadata, keys.created_at, expires_at, last_used_at, keys.blocked,
@@ -111,7 +111,7 @@ macro_rules! select_keys {
             user_columns!(),
             " FROM keys JOIN users ON users.id = keys.user_id
              LEFT JOIN teams ON teams.id = keys.team_id ",
-            $rest
+            $($rest)*
         )
     };
 }
@@ -188,44 +188,49 @@ pub struct ListKeys {
     pub offset: i64,
 }
 
+/// The page and the count, led by this condition's index.
+macro_rules! list_keys {
+    ($lead:literal) => {
+        (
+            select_keys!(
+                "WHERE ",
+                $lead,
+                " AND (CAST($1 AS TEXT) IS NULL OR keys.user_id = $1)
+                 AND (CAST($2 AS TEXT) IS NULL OR app = $2)
+                 AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
+                 AND (CAST($4 AS TEXT) IS NULL OR keys.alias = $4)
+                 AND (CAST($5 AS TEXT) IS NULL OR keys.team_id = $5)
+                 ORDER BY keys.created_at, keys.id LIMIT $6 OFFSET $7"
+            ),
+            concat!(
+                "SELECT COUNT(*) FROM keys WHERE ",
+                $lead,
+                " AND (CAST($1 AS TEXT) IS NULL OR keys.user_id = $1)
+                 AND (CAST($2 AS TEXT) IS NULL OR app = $2)
+                 AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
+                 AND (CAST($4 AS TEXT) IS NULL OR keys.alias = $4)
+                 AND (CAST($5 AS TEXT) IS NULL OR keys.team_id = $5)"
+            ),
+        )
+    };
+}
+
 impl Operation for ListKeys {
     /// The page, and how many there are in all.
     type Output = (Vec<Key>, i64);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
-        let page = tx
-            .all(
-                select_keys!(
-                    "WHERE (CAST($1 AS TEXT) IS NULL OR keys.user_id = $1)
-                     AND (CAST($2 AS TEXT) IS NULL OR app = $2)
-                     AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
-                     AND (CAST($4 AS TEXT) IS NULL OR keys.alias = $4)
-                     AND (CAST($7 AS TEXT) IS NULL OR keys.team_id = $7)
-                     ORDER BY keys.created_at, keys.id LIMIT $5 OFFSET $6"
-                ),
-                (
-                    &self.user,
-                    &self.app,
-                    self.live_at,
-                    &self.alias,
-                    self.limit,
-                    self.offset,
-                    &self.team,
-                ),
-            )
-            .await?;
-        let (total,) = tx
-            .one(
-                "SELECT COUNT(*) FROM keys
-                 WHERE (CAST($1 AS TEXT) IS NULL OR user_id = $1)
-                 AND (CAST($2 AS TEXT) IS NULL OR app = $2)
-                 AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
-                 AND (CAST($4 AS TEXT) IS NULL OR alias = $4)
-                 AND (CAST($5 AS TEXT) IS NULL OR team_id = $5)",
-                (&self.user, &self.app, self.live_at, &self.alias, &self.team),
-            )
-            .await?;
-        Ok((page, total))
+        let (page, count) = match (&self.user, &self.team, &self.alias, &self.app) {
+            (Some(_), ..) => list_keys!("keys.user_id = $1"),
+            (_, Some(_), ..) => list_keys!("keys.team_id = $5"),
+            (_, _, Some(_), _) => list_keys!("keys.alias = $4"),
+            (.., Some(_)) => list_keys!("app = $2"),
+            _ => list_keys!("keys.created_at >= 0"),
+        };
+        let Self { user, app, alias, team, live_at, limit, offset } = self;
+        let rows = tx.all(page, (user, app, *live_at, alias, team, *limit, *offset)).await?;
+        let (total,) = tx.one(count, (user, app, *live_at, alias, team)).await?;
+        Ok((rows, total))
     }
 }
 

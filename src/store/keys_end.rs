@@ -96,7 +96,7 @@ impl EndKeys {
             Which::Before(moment) => {
                 tx.all(
                     "DELETE FROM keys WHERE id IN
-                         (SELECT id FROM keys WHERE created_at < $1 ORDER BY id LIMIT 500)
+                         (SELECT id FROM keys WHERE created_at < $1 ORDER BY created_at, id LIMIT 500)
                      RETURNING hash, id, user_id, app",
                     (*moment,),
                 )

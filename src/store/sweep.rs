@@ -41,7 +41,7 @@ impl Operation for Sweep {
         let changes: Vec<(i64,)> = tx
             .all(
                 "DELETE FROM changes WHERE seq IN
-                     (SELECT seq FROM changes WHERE at <= $1 ORDER BY seq LIMIT 500) RETURNING seq",
+                     (SELECT seq FROM changes WHERE at <= $1 ORDER BY at, seq LIMIT 500) RETURNING seq",
                 (self.at.plus(-Self::CHANGE_KEPT),),
             )
             .await?;

@@ -131,6 +131,11 @@ impl Gate {
         self.hands.load(Ordering::SeqCst)
     }
 
+    /// The database's file, if it is SQLite's.
+    pub(crate) fn sqlite(&self) -> Option<&str> {
+        self.database.strip_prefix("sqlite:")
+    }
+
     /// All that lies on the disk; of SQLite only.
     pub(crate) fn disk(&self) -> Vec<u8> {
         let files = std::fs::read_dir(self.folder.path()).unwrap();

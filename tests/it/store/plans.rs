@@ -1,0 +1,86 @@
+//! No statement of the store walks through a table that grows: each is led by an index.
+use crate::support::Gate;
+use rusqlite::Connection;
+
+/// The statements of a file, each macro's opened as the macro does it.
+fn statements(file: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(format!("src/store/{file}.rs")).unwrap();
+    let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
+    let mut found = Vec::new();
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('"') {
+        let before = rest[..at].trim_end().to_owned();
+        let literal: String = rest[at + 1..].split('"').next().unwrap().to_owned();
+        rest = &rest[at + 2 + literal.len()..];
+        let statement = if before.ends_with("select_listed!(") {
+            format!("SELECT users.id FROM users {literal}")
+        } else if before.ends_with("select_keys!(") && literal.len() > 8 {
+            format!("SELECT keys.id FROM keys JOIN users ON users.id = keys.user_id {literal}")
+        } else if before.ends_with("list_keys!(") {
+            format!("SELECT COUNT(*) FROM keys WHERE {literal} ORDER BY created_at, id")
+        } else if before.ends_with("lines!(") {
+            format!("SELECT id FROM audit WHERE {literal} AND at >= $4 ORDER BY at DESC, id DESC")
+        } else {
+            literal
+        };
+        let begins = ["SELECT ", "UPDATE ", "DELETE ", "INSERT "];
+        let whole = begins.iter().any(|word| statement.starts_with(word));
+        if whole && !statement.trim_end().ends_with("FROM") && statement.contains(' ') {
+            found.push(statement.replace("\\u{10ffff}", ""));
+        }
+    }
+    found
+}
+
+/// Walked from one end, a page at a time, in the order of an index; or small by nature.
+fn may_walk(plan: &str) -> bool {
+    plan.contains("USING INDEX")
+        || plan.contains("USING COVERING INDEX")
+        || plan.contains("SCAN issuers")
+        || plan.contains("SCAN change_counter")
+        || plan.contains("SCAN CONSTANT ROW")
+}
+
+#[tokio::test]
+async fn nothing_scans_a_table_that_grows() {
+    let gate = Gate::new("store_plans").await;
+    let Some(file) = gate.sqlite() else { return };
+    let database = Connection::open(file).unwrap();
+    let (mut judged, mut walks) = (0, Vec::new());
+    for file in [
+        "accounts",
+        "audit",
+        "grants",
+        "keys",
+        "keys_end",
+        "leaving",
+        "members",
+        "requests",
+        "sessions",
+        "sign_in",
+        "signins",
+        "sweep",
+        "teams",
+        "users",
+        "users_change",
+    ] {
+        for statement in statements(file) {
+            let Ok(mut explained) = database.prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
+            else {
+                // A part of a longer one.
+                continue;
+            };
+            judged += 1;
+            let mut rows = explained.raw_query();
+            while let Some(row) = rows.next().unwrap() {
+                let plan: String = row.get(3).unwrap();
+                let first = statement.ends_with("LIMIT 1") && !statement.contains("WHERE");
+                if plan.starts_with("SCAN ") && !may_walk(&plan) && !first {
+                    walks.push(format!("{file}: {plan}: {statement}"));
+                }
+            }
+        }
+    }
+    assert!(walks.is_empty(), "{}", walks.join("\n"));
+    assert!(judged > 90, "only {judged} statements were found");
+}
