@@ -1,7 +1,7 @@
 //! A live key begets one, without a page.
 use super::{IssuedKey, Journey, Refusal, issue::Owner};
 use crate::{
-    model::{App, Dialect, Key, Reply, Terms},
+    model::{App, Dialect, Key, Reply, Rights, Terms},
     store::grants::{Approve, Approved, Cap},
     web::ClientAddress,
 };
@@ -16,6 +16,9 @@ impl Journey {
         let at = self.clock.now();
         if parent.is_service() {
             return Err(Refusal::NoPerson);
+        }
+        if !Rights::may_connect(&parent.owner) {
+            return Err(Refusal::LooksOnly);
         }
         self.throttles.silent.count(parent.user.clone()).map_err(Refusal::TooOften)?;
         let lifetime = self.settings.key_lifetime;

@@ -3,7 +3,7 @@ use super::{Journey, Refusal};
 use crate::{
     model::{
         ConnectRequest, Consent, Expired, Handle, KeyState, Lifetime, Membership, Reply,
-        ReturnAddress, User, place,
+        ReturnAddress, Rights, User, place,
     },
     store::{keys::KeyById, members::TeamsOf, requests::RequestOf},
     web::{self, Browser, NoSession, Page, Session, Site},
@@ -72,6 +72,9 @@ pub async fn get(
         let picked = picked.map_or(String::new(), |query| format!("&{query}"));
         return Ok(web::see_other(&format!("/sso/login?return_to=/connect/{handle}{picked}")));
     };
+    if !Rights::may_connect(&user) {
+        return Err(Refusal::LooksOnly);
+    }
     if request.consent == Consent::Implied {
         let answer_at = request.answer_at.as_str();
         return Ok(web::see_other(&format!("{answer_at}?request={handle}")));

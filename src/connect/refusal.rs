@@ -30,6 +30,8 @@ pub enum Refusal {
     Blocked,
     /// The team that was chosen is not theirs, or does not count.
     NotInTeam,
+    /// The person's role may look, not make keys.
+    LooksOnly,
     /// A team's own key: no person stands behind it.
     NoPerson,
     /// The key on whose word it was asked.
@@ -84,9 +86,28 @@ impl Refusal {
         }
     }
 
+    /// Of those who may not have a key at all.
+    fn no_key_page(&self) -> Option<Problem> {
+        let (title, text) = match self {
+            Self::LooksOnly => {
+                ("Your role may only look", "It makes no keys. Your admin can change it.")
+            }
+            Self::NoPerson => ("This key is a team\u{2019}s own", "A person must connect the app."),
+            Self::Blocked => (
+                "Your account is blocked",
+                "An admin has blocked it. Ask them if you think this is wrong.",
+            ),
+            _ => return None,
+        };
+        Some(Problem::new(StatusCode::FORBIDDEN, title, text))
+    }
+
     /// Of those that always say the same.
     fn fixed_page(&self) -> Problem {
         const NO: StatusCode = StatusCode::FORBIDDEN;
+        if let Some(page) = self.no_key_page() {
+            return page;
+        }
         let (status, title, text, way) = match self {
             Self::Foreign => (
                 NO,
@@ -101,21 +122,12 @@ impl Refusal {
                  back to your app and connect again.",
                 Some(("Your keys", "/")),
             ),
-            Self::Blocked => (
-                NO,
-                "Your account is blocked",
-                "An admin has blocked it. Ask them if you think this is wrong.",
-                None,
-            ),
             Self::NotInTeam => (
                 NO,
                 "You are not in that team",
                 "You left it, or it is blocked, since the page was shown. Connect again from your app.",
                 Some(("Your keys", "/")),
             ),
-            Self::NoPerson => {
-                (NO, "This key is a team\u{2019}s own", "A person must connect the app.", None)
-            }
             Self::KeyEnded => {
                 let text = "Connect again from your app.";
                 (StatusCode::UNAUTHORIZED, "That key has ended", text, None)

@@ -2,7 +2,7 @@
 use super::{Answer, Journey, Refusal, Settled, issue::Owner};
 use crate::{
     model::{
-        Approval, Consent, Denial, Dialect, Expired, KeyState, Parent, Reply, Says, TeamId,
+        Approval, Consent, Denial, Dialect, Expired, KeyState, Parent, Reply, Rights, Says, TeamId,
         Timestamp, UserId, Verdict, team_unasked,
     },
     store::{
@@ -61,6 +61,9 @@ impl Journey {
     ) -> Result<Owner, Refusal> {
         let Some(parent) = parent else {
             let session = session.ok_or(Refusal::SignedOut)?;
+            if !Rights::may_connect(&session.user) {
+                return Err(Refusal::LooksOnly);
+            }
             let (user, signed_in_at) = (session.user.id, session.signed_in_at);
             return Ok(Owner { user, signed_in_at, team: None, parent: None });
         };
@@ -71,6 +74,9 @@ impl Journey {
         }
         if key.is_service() {
             return Err(Refusal::NoPerson);
+        }
+        if !Rights::may_connect(&key.owner) {
+            return Err(Refusal::LooksOnly);
         }
         let (user, signed_in_at) = (key.user.clone(), key.signed_in_at);
         let team = key.team.as_ref().map(|team| team.id.clone());

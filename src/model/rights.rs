@@ -41,6 +41,12 @@ impl Rights {
         Self::new(user, teams, None)
     }
 
+    /// Whether an app may get a key that acts as this person.
+    #[must_use]
+    pub fn may_connect(user: &User) -> bool {
+        Self::new(user, &[], None).changes()
+    }
+
     fn new(user: &User, teams: &[Membership], by: Option<KeyId>) -> Self {
         let teams = teams.iter().map(|m| (m.team.clone(), m.role)).collect();
         Self(Who::Person { user: user.id.clone(), role: user.role, teams, by })

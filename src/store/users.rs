@@ -44,13 +44,14 @@ impl Operation for FindUsers {
                 concat!(
                     "SELECT ",
                     user_columns!(),
-                    " FROM users WHERE service_of IS NULL AND (id = $1 OR id IN
-                         (SELECT user_id FROM identities WHERE issuer = 'local' AND subject = $1))
+                    " FROM users WHERE id IN (SELECT CAST($1 AS TEXT) UNION
+                         SELECT user_id FROM identities WHERE issuer = 'local' AND subject = $1)
                      ORDER BY id LIMIT 20"
                 ),
                 (&self.0,),
             )
             .await?;
+        let exact: Vec<User> = exact.into_iter().filter(|u| u.service_of.is_none()).collect();
         if !exact.is_empty() {
             return Ok(exact);
         }
@@ -112,13 +113,14 @@ impl Operation for ListUsers {
 
 /// A text for each index that can lead the way.
 impl ListUsers {
+    /// A team itself has no words and is in no team.
     async fn found(&self, tx: &mut Tx<'_>, from: &str) -> Result<(Vec<Listed>, i64), Error> {
         let to = format!("{from}\u{10ffff}");
         let page = tx
             .all(
                 select_listed!(
                     "WHERE id IN (SELECT user_id FROM user_words WHERE word >= $1 AND word < $2)
-                     AND service_of IS NULL AND (CAST($3 AS TEXT) IS NULL OR role = $3)
+                     AND (CAST($3 AS TEXT) IS NULL OR role = $3)
                      AND (CAST($4 AS TEXT) IS NULL OR id IN
                          (SELECT user_id FROM members WHERE team_id = $4))
                      ORDER BY created_at, id LIMIT $5 OFFSET $6"
@@ -130,7 +132,7 @@ impl ListUsers {
             .one(
                 "SELECT COUNT(*) FROM users
                  WHERE id IN (SELECT user_id FROM user_words WHERE word >= $1 AND word < $2)
-                 AND service_of IS NULL AND (CAST($3 AS TEXT) IS NULL OR role = $3)
+                 AND (CAST($3 AS TEXT) IS NULL OR role = $3)
                  AND (CAST($4 AS TEXT) IS NULL OR id IN
                      (SELECT user_id FROM members WHERE team_id = $4))",
                 (from, &to, self.role, &self.team),

@@ -231,3 +231,22 @@ async fn a_key_of_a_team_makes_keys_of_that_team_only() {
     let names: Vec<_> = list["data"].as_array().unwrap().iter().map(|m| m["id"].clone()).collect();
     assert_eq!(names, ["gpt-4o"]);
 }
+
+#[tokio::test]
+async fn a_role_that_only_looks_makes_no_key_by_any_way() {
+    let gate = Gate::new("roles_looks").await;
+    let app = gate.key_of("ada").await;
+    let browser = gate.browser_of("ada").await;
+    let id = gate.people().await[0].user.id.to_string();
+    for role in ["internal_user_viewer", "proxy_admin_viewer"] {
+        let change = json!({"user_id": id, "user_role": role});
+        assert_eq!(gate.manage("/user/update", MASTER_KEY, change).await.status, 200);
+        let seen = browser.walk(crate::support::LINK).await;
+        assert!(seen.status == 403 && seen.body.contains("only look"), "{role}: {seen:?}");
+        let to = "&redirect_uri=http%3A%2F%2F127.0.0.1%3A9%2Fcb";
+        let seen = browser.walk(&format!("{}{to}", crate::support::LINK)).await;
+        assert_eq!(seen.status, 403, "{role}: {seen:?}");
+        assert_eq!(gate.get(crate::support::LINK, &app).await.status, 403, "{role}");
+        assert_eq!(gate.call(&app, "gpt-4o").await.status, 200, "what they have goes on");
+    }
+}
