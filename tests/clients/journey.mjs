@@ -34,6 +34,14 @@ base_url = "${base}"
 title = "Acme"
 master_key = "sk-the-master-key-of-these-tests"
 drain = "2s"
+[signin]
+admin_subject = "grace"
+[[team]]
+name = "Data science"
+groups = ["eng-data"]
+[[team]]
+name = "Web"
+groups = ["eng-web"]
 [[idp]]
 name = "company"
 issuer = "${idp.issuer}"
@@ -120,6 +128,7 @@ try {
     assert.match(await page.textContent('h1'), /Roo Code/);
     assert.match(await page.textContent('body'), /ada@acme\.example/);
     await shot('consent');
+    await page.selectOption('select[name=team]', { label: 'Web' });
     await page.click('button[value=allow]');
     await page.waitForSelector('text=Open it again');
     const to = await page.getAttribute('a.main', 'href');
@@ -131,6 +140,8 @@ try {
     await page.click('summary');
     assert.equal(await page.inputValue('input.mono'), key);
     await shot('returned');
+    const info = await fetch(`${base}/key/info`, { headers: { authorization: `Bearer ${key}` } });
+    assert.equal((await info.json()).info.team_alias, 'Web');
   });
 
   await check('loopback on another port gets the key', async () => {
@@ -183,11 +194,12 @@ try {
     const shown = JSON.parse(await page.textContent('body'));
     assert.deepEqual([shown.token_type, shown.scope, shown.expires_in], ['Bearer', 'litellm:api', 86400]);
     await page.goto(base);
-    assert.equal(await page.locator('.rows > li').count(), 5);
+    assert.equal(await page.locator('.keys > li').count(), 5);
+    assert.match(await page.textContent('dl'), /Data science.*Web/);
     await shot('account');
-    await page.click('.rows > li:first-child button.stop');
+    await page.click('.keys > li:first-child button.stop >> nth=0');
     await page.waitForLoadState();
-    assert.equal(await page.locator('.rows > li').count(), 4);
+    assert.equal(await page.locator('.keys > li').count(), 4);
     await page.goto(`${base}/login`);
     await shot('login');
     await page.goto(`${base}/sso/callback/company?state=old&code=x`);
@@ -214,6 +226,34 @@ try {
     await page.click('a.main');
     await page.waitForURL(`${idp.issuer}/**`);
     assert.ok(await page.locator('input[name=login]').count(), 'it does not sign the same account in silently');
+  });
+
+  await check('an admin finds a person, and blocks and unblocks them with a reason', async () => {
+    await page.goto(`${base}/sso/login?return_to=/people`);
+    await page.fill('input[name=login]', 'grace');
+    await page.fill('input[name=password]', 'any');
+    await page.click('button[type=submit]');
+    await page.click('button[type=submit]');
+    await page.waitForURL(`${base}/people`);
+    await shot('people');
+    await page.fill('input[name=search]', 'lovel');
+    await page.keyboard.press('Enter');
+    await page.click('.people a');
+    await page.waitForURL(`${base}/people/user_*`);
+    await shot('person');
+    const models = { headers: { authorization: `Bearer ${key}` } };
+    assert.equal((await fetch(`${base}/v1/models`, models)).status, 200);
+    await page.fill('input[name=reason]', 'left on Friday');
+    await page.click('text=Block');
+    await page.waitForSelector('text=Let them in again');
+    assert.match(await page.textContent('.note'), /left on Friday/);
+    await shot('person-blocked');
+    assert.equal((await fetch(`${base}/v1/models`, models)).status, 401);
+    await page.click('text=Let them in again');
+    await page.waitForSelector('input[name=reason]');
+    assert.equal((await fetch(`${base}/v1/models`, models)).status, 200);
+    await page.goto(base);
+    await shot('account-admin');
   });
 } finally {
   await browser.close();

@@ -34,10 +34,13 @@ export async function provider(gatekey) {
     clients: [{
       client_id: 'gatekey', client_secret: 'hush', redirect_uris: [`${gatekey}/sso/callback/company`],
     }],
-    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups'] },
     findAccount: (_, id) => ({
       accountId: id,
-      claims: () => ({ sub: id, email: `${id}@acme.example`, email_verified: true, name: 'Ada Lovelace' }),
+      claims: () => ({
+        sub: id, email: `${id}@acme.example`, email_verified: true,
+        name: id === 'ada' ? 'Ada Lovelace' : 'Grace Hopper', groups: id === 'ada' ? ['eng-data', 'eng-web'] : [],
+      }),
     }),
     cookies: { keys: ['of these tests'] },
     jwks: undefined,

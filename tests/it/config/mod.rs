@@ -205,6 +205,24 @@ fn the_example_is_good_and_names_every_setting() {
     }
 }
 
+#[test]
+fn each_provider_of_the_docs_is_good_as_it_stands_there() {
+    let text = std::fs::read_to_string("docs/sign-in.md").unwrap();
+    let blocks: Vec<_> = text.split("```toml").skip(1).collect();
+    let mut providers = 0;
+    for block in blocks {
+        let block = block.split("```").next().unwrap();
+        providers += usize::from(block.contains("[[idp]]"));
+        let secrets = ["IDP_SECRET", "GOOGLE_SECRET", "ENTRA_SECRET", "GITHUB_SECRET"];
+        for text in [block.to_owned(), uncommented(block)] {
+            let config = load(&text, &secrets.map(|name| (name, "x")));
+            let config = config.unwrap_or_else(|said| panic!("{said} in {text}"));
+            assert_eq!(config.warnings, Vec::<String>::new());
+        }
+    }
+    assert_eq!(providers, 5);
+}
+
 /// Every line that is commented out is a setting too.
 fn uncommented(text: &str) -> String {
     let is_name = |name: &str| name.chars().all(|c| c.is_lowercase() || c == '_');
@@ -230,6 +248,7 @@ const SETTINGS: &[&str] = &[
     "metrics_from",
     "sse_keepalive",
     "database_grace",
+    "revoke_grace",
     "log",
     "insecure_http",
     "key_lifetime",
@@ -247,6 +266,8 @@ const SETTINGS: &[&str] = &[
     "required_groups",
     "admin_groups",
     "admin_subject",
+    "default_team",
+    "debug",
     "auto_redirect",
     "admin_username",
     "admin_password",
@@ -260,6 +281,8 @@ const SETTINGS: &[&str] = &[
     "role_claim",
     "prompt",
     "domains",
+    "tenants",
+    "groups",
     "inject_usage",
     "timeout",
     "upstream_model",

@@ -293,3 +293,32 @@ async fn u9_github_is_asked_for_no_more_than_the_rules_need() {
     assert_eq!(enter(&gate, json!({})).await.status, 200);
     assert_eq!(gate.idp.asked("scope").as_deref(), Some("read:user user:email"));
 }
+
+/// What a real Keycloak said, by `tests/clients/run keycloak`; only what is of one run is ours.
+#[tokio::test]
+async fn keycloaks_recorded_wire_signs_in() {
+    let text = std::fs::read_to_string("tests/clients/wire/keycloak.json").unwrap();
+    let wire: Value = serde_json::from_str(&text).unwrap();
+    let rules = "[[team]]\nname = \"data\"\ngroups = [\"eng-data\"]";
+    let gate = Gate::with("keycloak_wire", rules).await;
+    let mut metadata = wire["discovery"].as_object().unwrap().clone();
+    metadata
+        .retain(|name, _| !name.ends_with("_endpoint") && name != "issuer" && name != "jwks_uri");
+    let mut claims = wire["id_token"]["claims"].as_object().unwrap().clone();
+    for of_one_run in ["iss", "aud", "exp", "iat", "nonce", "at_hash", "auth_time", "jti", "sid"] {
+        claims.remove(of_one_run);
+    }
+    assert_eq!((&claims["azp"], &claims["typ"]), (&json!("gatekey"), &json!("ID")));
+    {
+        let mut known = gate.idp.inner.state.lock().unwrap();
+        assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
+        known.extra_metadata = Value::Object(metadata);
+        known.whole = true;
+    }
+    let seen = enter(&gate, Value::Object(claims)).await;
+    assert_eq!(seen.status, 200, "{seen:?}");
+    let ada = only(&gate).await;
+    assert_eq!(ada.user.email.as_deref(), Some("ada@acme.example"));
+    assert_eq!(ada.user.name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(teams(&gate, &ada).await, ["data"]);
+}

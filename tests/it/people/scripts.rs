@@ -271,3 +271,30 @@ async fn an_outage_of_the_database_is_said_and_loses_nothing() {
     good(&gate, "/user/delete", json!({"user_ids": ["ada"]})).await;
     assert_eq!(gate.get("/user/info?user_id=ada", MASTER_KEY).await.status, 400);
 }
+
+#[tokio::test]
+async fn o9_json_that_is_deep_large_or_doubled_is_refused() {
+    let gate = Gate::new("scripts_json").await;
+    let post = async |path: &str, body: String| {
+        let request = gate.client.post(format!("{}{path}", gate.url)).bearer_auth(MASTER_KEY);
+        Seen::of(request.header("content-type", "application/json").body(body)).await
+    };
+    let deep = format!("{{\"metadata\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    for path in ["/user/new", "/team/new", "/team/member_add", "/user/block"] {
+        assert_eq!(post(path, deep.clone()).await.status, 400, "{path}");
+        let doubled = "{\"user_id\":\"a\",\"user_id\":\"b\"}".to_owned();
+        assert_eq!(post(path, doubled).await.status, 400, "{path}");
+        assert_eq!(post(path, "{\"x\":1e999}".into()).await.status, 400, "{path}");
+        assert_eq!(
+            post(path, format!("\"{}\"", "x".repeat(3_000_000))).await.status,
+            413,
+            "{path}"
+        );
+    }
+    let many: Vec<_> = (0..1001).map(|n| format!("u{n}")).collect();
+    let seen = gate.manage("/user/block", MASTER_KEY, json!({"user_ids": many})).await;
+    assert_eq!(seen.status, 400, "{seen:?}");
+    let long = "x".repeat(5_000);
+    let seen = gate.get(&format!("/user/list?search={long}"), MASTER_KEY).await;
+    assert!(seen.status == 200 && seen.json()["total"] == 0, "{seen:?}");
+}

@@ -84,6 +84,8 @@ pub(crate) struct Known {
     pub(crate) extra_metadata: Value,
     /// The client is registered with another redirect URI.
     pub(crate) refuses_redirect: bool,
+    /// All that is known of a person is in the `id_token`.
+    pub(crate) whole: bool,
     /// What its clock says.
     pub(crate) date: Option<String>,
 }
@@ -185,7 +187,11 @@ pub(super) async fn authorize(
         return answer(&format!("{to}?{words}&state={state}"));
     }
     known.codes.insert(code.clone(), asked.clone());
-    answer(&format!("{to}?code={code}&state={state}"))
+    // RFC 9207.
+    let says_iss = &known.extra_metadata["authorization_response_iss_parameter_supported"];
+    let iss =
+        if *says_iss == true { format!("&iss={}", idp.url.lock().unwrap()) } else { String::new() };
+    answer(&format!("{to}?code={code}&state={state}{iss}"))
 }
 
 async fn token(
@@ -210,7 +216,8 @@ async fn token(
         return StatusCode::BAD_REQUEST.into_response();
     }
     let issuer = idp.url.lock().unwrap().clone();
-    let id_token = idp.id_token(fault, &asked["nonce"], (&issuer, "idp-access-token"), false);
+    let whole = idp.state.lock().unwrap().whole;
+    let id_token = idp.id_token(fault, &asked["nonce"], (&issuer, "idp-access-token"), whole);
     idp.state.lock().unwrap().redeemed += 1;
     Json(json!({"access_token": "idp-access-token", "token_type": "Bearer", "id_token": id_token}))
         .into_response()
