@@ -3,8 +3,9 @@ use super::{failure::Failure, opened::Opened, table};
 use crate::{
     model::{AccessKey, Key, KeyId, Lifetime, ModelList, Timestamp},
     store::{
-        keys::{CreateKey, FreshKey, ListKeys, MayOwn},
+        keys::{CreateKey, FreshKey, MayOwn},
         keys_end::{EndKeys, Which},
+        keys_list::ListKeys,
         users::EnsureService,
     },
 };

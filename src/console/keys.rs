@@ -2,7 +2,7 @@
 use super::Console;
 use crate::{
     model::{Key, KeyId, Timestamp, Usage, UserId},
-    store::{self, keys::NewestKeys, usage::UsageOfUser},
+    store::{self, keys_list::NewestKeys, usage::UsageOfUser},
 };
 use std::{collections::BTreeMap, time::Duration};
 

@@ -18,6 +18,7 @@ mod error;
 pub mod grants;
 pub mod keys;
 pub mod keys_end;
+pub mod keys_list;
 pub mod leaving;
 pub mod members;
 mod migrate;

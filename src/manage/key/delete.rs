@@ -3,8 +3,8 @@ use super::{Actor, Manage, Refusal, body::Body};
 use crate::{
     model::Key,
     store::{
-        keys::KeysByAlias,
         keys_end::{EndKeys, Which},
+        keys_list::KeysByAlias,
     },
 };
 use axum::{

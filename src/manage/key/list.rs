@@ -1,6 +1,6 @@
 //! `GET /key/list`: a page of keys.
 use super::{Actor, Manage, Refusal, shape};
-use crate::{model::UserId, store::keys::ListKeys, store::users::FindUsers, web};
+use crate::{model::UserId, store::keys_list::ListKeys, store::users::FindUsers, web};
 use axum::{
     Json,
     extract::State,

@@ -6,7 +6,7 @@ use crate::{
         page::{number, parameters},
     },
     model::UserId,
-    store::{keys::ListKeys, members::MembersOf, teams::ListTeams},
+    store::{keys_list::ListKeys, members::MembersOf, teams::ListTeams},
     web,
 };
 use axum::{

@@ -8,7 +8,7 @@ use crate::{
     },
     model::Role,
     store::{
-        keys::ListKeys,
+        keys_list::ListKeys,
         members::TeamsOf,
         teams::ListTeams,
         users::{ListUsers, UserById},

@@ -313,7 +313,7 @@ async fn keycloaks_recorded_wire_signs_in() {
         let mut known = gate.idp.inner.state.lock().unwrap();
         assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
         known.extra_metadata = Value::Object(metadata);
-        known.whole = true;
+        (known.whole, known.says_iss) = (true, true);
     }
     let seen = enter(&gate, Value::Object(claims)).await;
     assert_eq!(seen.status, 200, "{seen:?}");

@@ -53,6 +53,7 @@ async fn nothing_scans_a_table_that_grows() {
         "grants",
         "keys",
         "keys_end",
+        "keys_list",
         "leaving",
         "members",
         "requests",

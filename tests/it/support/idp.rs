@@ -84,6 +84,7 @@ pub(crate) struct Known {
     pub(crate) extra_metadata: Value,
     /// The client is registered with another redirect URI.
     pub(crate) refuses_redirect: bool,
+    pub(crate) says_iss: bool,
     /// All that is known of a person is in the `id_token`.
     pub(crate) whole: bool,
     /// What its clock says.
@@ -188,9 +189,8 @@ pub(super) async fn authorize(
     }
     known.codes.insert(code.clone(), asked.clone());
     // RFC 9207.
-    let says_iss = &known.extra_metadata["authorization_response_iss_parameter_supported"];
-    let iss =
-        if *says_iss == true { format!("&iss={}", idp.url.lock().unwrap()) } else { String::new() };
+    let iss = format!("&iss={}", idp.url.lock().unwrap());
+    let iss = if known.says_iss { iss } else { String::new() };
     answer(&format!("{to}?code={code}&state={state}{iss}"))
 }
 
