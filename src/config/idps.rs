@@ -1,6 +1,5 @@
 //! `[[idp]]`: who signs people in.
 use super::{
-    litellm,
     reader::{Reader, Section},
     secret::Secret,
     setting::SafeUrl,
@@ -108,7 +107,6 @@ impl Default for Names {
 
 /// `looks_at_groups`: whether any rule hangs on a provider's groups.
 pub(super) fn read(reader: &mut Reader, looks_at_groups: bool) -> Vec<Idp> {
-    let from_file = reader.has("idp");
     let mut idps: Vec<Idp> = Vec::new();
     for section in reader.tables("idp") {
         let line = section.line();
@@ -120,14 +118,6 @@ pub(super) fn read(reader: &mut Reader, looks_at_groups: bool) -> Vec<Idp> {
                     format!("{:?} is there twice: rename one", idp.name),
                 );
             }
-            idps.push(idp);
-        }
-    }
-    for idp in litellm::idps(reader) {
-        if from_file {
-            let variable = format!("{}_CLIENT_ID", idp.name.to_uppercase());
-            reader.warn(format!("{variable} is ignored: the file has [[idp]] of its own"));
-        } else {
             idps.push(idp);
         }
     }

@@ -5,11 +5,18 @@ use super::{
     secret::Secret,
 };
 
-/// The providers that `GOOGLE_*`, `MICROSOFT_*` and `GENERIC_*` describe. LiteLLM serves the first of them; here
-/// each gets a button.
+/// The providers that `GOOGLE_*`, `MICROSOFT_*` and `GENERIC_*` describe, where the file has none. LiteLLM serves
+/// the first of them; here each gets a button.
 pub(super) fn idps(reader: &mut Reader) -> Vec<Idp> {
     let known = [google(reader), microsoft(reader), generic(reader)];
-    known.into_iter().flatten().collect()
+    let mut idps: Vec<Idp> = known.into_iter().flatten().collect();
+    if reader.has("idp") {
+        for idp in idps.drain(..) {
+            let variable = format!("{}_CLIENT_ID", idp.name.to_uppercase());
+            reader.warn(format!("{variable} is ignored: the file has [[idp]] of its own"));
+        }
+    }
+    idps
 }
 
 fn google(reader: &mut Reader) -> Option<Idp> {

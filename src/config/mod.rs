@@ -82,7 +82,8 @@ impl Config {
         let server = Server::read(&mut reader);
         let connect = Connect::read(&mut reader);
         let signin = Signin::read(&mut reader);
-        let idps = idps::read(&mut reader, signin.policy.looks_at_groups());
+        let mut idps = idps::read(&mut reader, signin.policy.looks_at_groups());
+        idps.extend(litellm::idps(&mut reader));
         let upstreams = upstreams::read_upstreams(&mut reader);
         let models = upstreams::read_models(&mut reader, &upstreams);
         litellm::warn_of_the_rest(&mut reader);

@@ -3,6 +3,7 @@
 mod actor;
 mod audit;
 mod body;
+mod chosen_id;
 mod key;
 mod page;
 mod refusal;

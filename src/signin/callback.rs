@@ -3,7 +3,8 @@ use super::{
     Signin,
     complete::{Arrival, Visitor, complete},
     debug,
-    sso::{Gone, own_path, sso_path},
+    leave::Gone,
+    paths::{own_path, sso_path},
 };
 use crate::{
     idp::{Answer, Fault, Idp, Leg},

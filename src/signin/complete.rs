@@ -1,7 +1,7 @@
 //! A proven identity becomes a session, if policy lets it in. Whoever is refused who was known is out from then on.
 use super::{
     Signin,
-    sso::{sso_path, with_the_way_back},
+    paths::{sso_path, with_the_way_back},
 };
 use crate::{
     idp::Idp,

@@ -1,6 +1,6 @@
 //! `/sso/debug/login`: what a provider says of whoever signs in there, and what would come of it. For an admin
 //! who is signed in, and only while `signin.debug` is on; it changes nothing.
-use super::{Signin, complete::admit, sso};
+use super::{Signin, complete::admit, leave::leave, paths::sso_path};
 use crate::{
     idp::Idp,
     model::{Identity, OwnPath, Role, RoleSaid, teams_of},
@@ -67,9 +67,9 @@ pub(super) async fn get(
         return page.into_response();
     };
     if idp.is_in_front() {
-        return web::see_other(&sso::sso_path(idp.name(), &here));
+        return web::see_other(&sso_path(idp.name(), &here));
     }
-    match sso::leave(&signin, &browser, idp, &here, false).await {
+    match leave(&signin, &browser, idp, &here, false).await {
         Ok(response) => response,
         Err(gone) => gone.page(idp.name(), &here),
     }

@@ -2,7 +2,7 @@
 use super::{
     Signin,
     complete::{Arrival, Visitor, complete},
-    sso::{login_path, own_path, sso_path, with_the_way_back},
+    paths::{login_path, own_path, sso_path, with_the_way_back},
 };
 use crate::{
     model::{Hash, OwnPath},

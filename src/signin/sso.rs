@@ -3,11 +3,12 @@ use super::{
     Signin,
     complete::{Arrival, Visitor, complete},
     debug,
+    leave::leave,
+    paths::{login_path, own_path, sso_path},
 };
 use crate::{
-    idp::{Fault, Idp, Leg, NoHeader},
-    model::{Hash, Link, LinkError, OwnPath, State as Secret},
-    store::signins::{SaveSignin, Signin as Row},
+    idp::{Idp, NoHeader},
+    model::{Link, LinkError, OwnPath},
     web::{self, Browser, ClientAddress, Peer, Problem, Session},
 };
 use axum::{
@@ -18,9 +19,6 @@ use axum::{
 };
 use serde::Deserialize;
 use std::net::IpAddr;
-
-/// So long a browser may stay with the provider (row U1).
-const SECONDS: i64 = 5 * 60;
 
 #[derive(Deserialize, Default)]
 struct Wanted {
@@ -127,114 +125,4 @@ fn to_link(signin: &Signin, pairs: &[(String, String)], idp: Option<&str>) -> Re
                 .finish()
         )),
     }
-}
-
-/// Where a person goes after signing in: a path of ours, else the account page (row C12).
-pub(super) fn own_path(text: Option<String>) -> OwnPath {
-    text.and_then(|text| OwnPath::try_from(text).ok()).unwrap_or_else(|| OwnPath::fixed("/"))
-}
-
-pub(super) fn login_path(return_to: &OwnPath, switch: bool) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("return_to", return_to.as_str());
-    if switch {
-        query.append_pair("switch", "true");
-    }
-    format!("/login?{}", query.finish())
-}
-
-/// The way to a provider, for its button and for "Try again".
-pub(super) fn sso_path(idp: &str, return_to: &OwnPath) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("idp", idp).append_pair("return_to", return_to.as_str());
-    format!("/sso/login?{}", query.finish())
-}
-
-/// An app may be waiting: it hears that the person gave up only by the person's own click.
-pub(super) fn with_the_way_back(page: Problem, return_to: &OwnPath) -> Problem {
-    let path = return_to.as_str().split('?').next().unwrap_or_default();
-    match path.strip_prefix("/connect/").filter(|handle| !handle.contains('/')) {
-        Some(handle) => page.with_way("Back to the app", format!("/connect/{handle}/leave")),
-        None => page,
-    }
-}
-
-/// Why a browser did not get to its provider or back.
-pub(super) enum Gone {
-    Fault(Fault),
-    Store(crate::store::Error),
-}
-
-impl From<Fault> for Gone {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<crate::store::Error> for Gone {
-    fn from(error: crate::store::Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl Gone {
-    /// Logged here, where it is said; the provider's own words stay in the log.
-    pub(super) fn page(self, idp: &str, return_to: &OwnPath) -> Response {
-        let fault = match self {
-            Self::Store(error) => return Problem::unavailable(&error).into_response(),
-            Self::Fault(fault) => fault,
-        };
-        tracing::warn!(%fault, idp, "a sign-in failed");
-        let (status, title, text) = if fault.is_outage() {
-            let text = "Your company's sign-in does not answer right now. You are not locked out: try \
-                        again in a minute.";
-            (StatusCode::SERVICE_UNAVAILABLE, "Sign-in is not reachable", text)
-        } else if matches!(fault, Fault::Denied(_)) {
-            let text = "Your company's sign-in did not let you through, or you cancelled there.";
-            (StatusCode::FORBIDDEN, "You are not signed in", text)
-        } else {
-            let text = "The answer of your company's sign-in could not be trusted, so nothing was \
-                        done. If this happens again, tell your admin; the log says what was wrong.";
-            (StatusCode::BAD_GATEWAY, "Sign-in failed", text)
-        };
-        let page =
-            Problem::new(status, title, text).with_way("Try again", sso_path(idp, return_to));
-        // An app may be waiting: it hears of it only by the person's own click.
-        let waiting =
-            return_to.as_str().strip_prefix("/connect/").filter(|h| !h.contains(['/', '?']));
-        match waiting {
-            Some(handle) => page.with_way("Back to the app", format!("/connect/{handle}/leave")),
-            None => page,
-        }
-        .into_response()
-    }
-}
-
-/// Sends a browser to a provider, with a state that only this browser can bring back.
-pub(super) async fn leave(
-    signin: &Signin,
-    browser: &Browser,
-    idp: &Idp,
-    return_to: &OwnPath,
-    choose: bool,
-) -> Result<Response, Gone> {
-    let state = Secret::new(signin.entropy.draw());
-    let hash = state.hash();
-    let secret = Hash(signin.keyring.newest());
-    let redirect_uri = format!("{}{}", signin.site.base_url(), idp.callback());
-    let leg = Leg::new(&signin.keyring, secret, browser.binding(), state, redirect_uri)
-        .ok_or(Fault::Invalid("server.secret is not at hand"))?;
-    let address = idp.address(&leg, choose).await?;
-    let row = SaveSignin {
-        state: hash,
-        signin: Row {
-            browser: browser.hash(),
-            idp: idp.name().to_owned(),
-            return_to: return_to.as_str().to_owned(),
-            secret,
-        },
-        expires_at: signin.clock.now().plus(SECONDS),
-    };
-    signin.store.write(row).await?;
-    Ok(browser.remember(web::see_other(&address)))
 }

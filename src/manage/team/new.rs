@@ -1,7 +1,7 @@
 //! `POST /team/new`.
 use super::{Actor, Manage, Refusal, members::member};
 use crate::{
-    manage::{body::Body, user::chosen},
+    manage::{body::Body, chosen_id::chosen},
     model::{Team, TeamId, TeamRole, UserId},
     store::teams::{Made, NewTeam},
 };

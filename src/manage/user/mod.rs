@@ -10,7 +10,6 @@ use axum::{
     Router,
     routing::{get, post},
 };
-pub(super) use new::chosen;
 
 pub(super) fn routes() -> Router<Manage> {
     Router::new()

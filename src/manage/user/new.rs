@@ -2,7 +2,7 @@
 //! whose `domains` name its domain.
 use super::{Actor, Manage, Refusal, shape};
 use crate::{
-    manage::body::Body,
+    manage::{body::Body, chosen_id::chosen},
     model::{AccessKey, Email, KeyId, Lifetime, ModelList, Role, UserId},
     store::{
         keys::FreshKey,
@@ -18,9 +18,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
-
-/// Ids may be chosen, as scripts of LiteLLM's do.
-const LONGEST_ID: usize = 128;
 
 pub(super) async fn post(
     State(manage): State<Manage>,
@@ -132,16 +129,4 @@ pub(super) fn fields(body: &mut Body) -> Result<UserPatch, Refusal> {
         metadata: body.metadata()?,
         default_team: None,
     })
-}
-
-/// Ids that could be taken for something else are not chosen.
-pub(in crate::manage) fn chosen(text: &str, field: &str) -> Result<(), Refusal> {
-    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.@+:".contains(&b);
-    let ours = ["default_user_id", "master_key", "nobody"].contains(&text)
-        || ["service_of_", "key_", "grant_", "sk-"].iter().any(|start| text.starts_with(start));
-    if text.is_empty() || text.len() > LONGEST_ID || !text.bytes().all(legal) || ours {
-        let why = "must be 1 to 128 letters, digits or -_.@+:, and none that Gatekey uses itself";
-        return Err(Refusal::field(field, why));
-    }
-    Ok(())
 }
