@@ -5,7 +5,6 @@ use crate::{
     store::audit::{Line, Lines},
 };
 use clap::Args;
-use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -55,7 +54,7 @@ impl Audit {
         let found = opened.store.read(lines).await?;
         if self.json {
             for line in &found {
-                println!("{}", as_json(line));
+                println!("{}", line.as_json());
             }
             return Ok(());
         }
@@ -63,24 +62,6 @@ impl Audit {
         table::print(&["WHEN", "WHO", "WHAT", "TO WHOM", "FROM", "DETAIL"], &rows);
         Ok(())
     }
-}
-
-fn as_json(line: &Line) -> serde_json::Value {
-    let change = |text: &Option<String>| -> serde_json::Value {
-        text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-    };
-    json!({
-        "id": line.id,
-        "at": line.at.rfc3339(),
-        "actor": line.actor,
-        "action": line.action,
-        "subject": line.subject,
-        "app": line.app,
-        "address": line.address,
-        "detail": line.detail,
-        "before": change(&line.before),
-        "after": change(&line.after),
-    })
 }
 
 fn as_row(line: &Line) -> Vec<String> {

@@ -3,10 +3,9 @@ use super::{failure::Failure, opened::Opened, table};
 use crate::{
     model::{Member, ModelList, Team, TeamId, TeamRole, Timestamp},
     store::{
-        keys_end::{EndKeys, Which},
         leaving::{Back, Leave, Return, Who},
         members::{AddMembers, MembersOf, RemoveMember},
-        teams::{Changed, DeleteTeam, ListTeams, Made, NewTeam, TeamPatch, UpdateTeam},
+        teams::{Changed, ListTeams, Made, NewTeam, TeamPatch, UpdateTeam, delete_team},
     },
 };
 use clap::{Args, Subcommand};
@@ -292,13 +291,7 @@ impl Named {
 
     async fn delete(self, opened: &Opened) -> Result<(), Failure> {
         let team = opened.team(&self.team).await?;
-        opened.store.write(DeleteTeam { id: team.id.clone(), act: opened.act() }).await?;
-        loop {
-            let end = EndKeys { which: Which::Team(team.id.clone()), act: opened.act() };
-            if opened.store.write(end).await?.len() < EndKeys::MOST {
-                break;
-            }
-        }
+        delete_team(&opened.store, &team.id, || opened.act()).await?;
         println!("deleted {}", team.alias);
         Ok(())
     }

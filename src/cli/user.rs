@@ -5,10 +5,9 @@ use crate::{
     model::{Handle, Role, Timestamp, User, UserId},
     store::{
         accounts::{AddAccount, OfferReset},
-        keys_end::{EndKeys, Which},
         leaving::{Back, Leave, Return, Who},
         users::{ListUsers, Listed},
-        users_change::{DeleteUser, UpdateUser, UserPatch},
+        users_change::{UpdateUser, UserPatch, delete_user},
     },
 };
 use clap::{Args, Subcommand};
@@ -263,16 +262,7 @@ impl Named {
 
     async fn delete(self, opened: &Opened) -> Result<(), Failure> {
         let user = opened.person(&self.user).await?;
-        let why = Some("deleted".to_owned());
-        let leave = Leave { who: Who::Blocked(user.id.clone()), why, act: opened.act() };
-        opened.store.write(leave).await?;
-        loop {
-            let end = EndKeys { which: Which::User(user.id.clone()), act: opened.act() };
-            if opened.store.write(end).await?.len() < EndKeys::MOST {
-                break;
-            }
-        }
-        if !opened.store.write(DeleteUser { id: user.id.clone(), act: opened.act() }).await? {
+        if !delete_user(&opened.store, &user.id, || opened.act()).await? {
             return Err(gone(&user));
         }
         println!("deleted {}", user.shown());

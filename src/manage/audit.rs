@@ -48,7 +48,7 @@ pub(super) async fn get(
         .then(|| lines.get(page.saturating_sub(1)))
         .flatten()
         .and_then(|last| seal(&manage.keyring, last, &asked));
-    let shown: Vec<Value> = lines.iter().take(page).map(shape).collect();
+    let shown: Vec<Value> = lines.iter().take(page).map(Line::as_json).collect();
     let body = json!({"audit_logs": shown, "next_cursor": next});
     Ok(web::no_store(Json(body).into_response()))
 }
@@ -68,24 +68,6 @@ fn wanted(asked: &BTreeMap<String, String>, limit: i64) -> Result<Lines, Refusal
         until: moment("until")?,
         after: None,
         limit,
-    })
-}
-
-fn shape(line: &Line) -> Value {
-    let json_of = |text: &Option<String>| -> Value {
-        text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-    };
-    json!({
-        "id": line.id,
-        "at": line.at.rfc3339(),
-        "actor": line.actor,
-        "action": line.action,
-        "subject": line.subject,
-        "app": line.app,
-        "address": line.address,
-        "detail": line.detail,
-        "before": json_of(&line.before),
-        "after": json_of(&line.after),
     })
 }
 

@@ -2,7 +2,7 @@
 use super::{Error, FromRow, Operation, Row, Tx};
 use crate::model::{Hash, Timestamp};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One line of the audit.
 #[derive(Debug, Clone)]
@@ -207,6 +207,28 @@ impl Operation for Lines {
             (_, _, Some(_)) => tx.all(lines!("action = $2"), params).await,
             _ => tx.all(lines!("at >= $4"), params).await,
         }
+    }
+}
+
+impl Line {
+    /// For scripts: what the management API and the command line show.
+    #[must_use]
+    pub fn as_json(&self) -> Value {
+        let change = |text: &Option<String>| -> Value {
+            text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        };
+        json!({
+            "id": self.id,
+            "at": self.at.rfc3339(),
+            "actor": self.actor,
+            "action": self.action,
+            "subject": self.subject,
+            "app": self.app,
+            "address": self.address,
+            "detail": self.detail,
+            "before": change(&self.before),
+            "after": change(&self.after),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The end of keys. A tombstone stays, so that the use of a dead key is noticed.
 use super::{
-    Error, Operation, Tx,
+    Error, Operation, Store, Tx,
     audit::{self, Act},
     changes::{self, Change},
 };
@@ -27,6 +27,18 @@ pub struct EndKeys {
 
 impl EndKeys {
     pub const MOST: usize = 500;
+
+    /// All of them, and how many there were.
+    pub async fn all(store: &Store, which: &Which, act: impl Fn() -> Act) -> Result<usize, Error> {
+        let mut ended = 0;
+        loop {
+            let some = store.write(Self { which: which.clone(), act: act() }).await?.len();
+            ended += some;
+            if some < Self::MOST {
+                return Ok(ended);
+            }
+        }
+    }
 }
 
 type Ended = (Hash, KeyId, UserId, Option<String>);

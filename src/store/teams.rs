@@ -1,8 +1,9 @@
 //! Teams: a name, what its keys may call, and whether it counts.
 use super::{
-    Error, FromRow, Operation, Row, Tx,
+    Error, FromRow, Operation, Row, Store, Tx,
     audit::{self, Act},
     changes::{self, Change},
+    keys_end::{EndKeys, Which},
     members,
     users::service_id,
     users_change::{is_retired, retire},
@@ -114,11 +115,16 @@ impl Operation for UpdateTeam {
     }
 }
 
-/// The team goes, and with it its members' places. Its keys refuse from then on, whether they have been taken
-/// away yet or not: their team is gone.
-pub struct DeleteTeam {
-    pub id: TeamId,
-    pub act: Act,
+/// The team goes; from then on its keys refuse, and then they are taken away, a part at a time.
+pub async fn delete_team(store: &Store, id: &TeamId, act: impl Fn() -> Act) -> Result<bool, Error> {
+    let found = store.write(DeleteTeam { id: id.clone(), act: act() }).await?;
+    EndKeys::all(store, &Which::Team(id.clone()), &act).await?;
+    Ok(found)
+}
+
+struct DeleteTeam {
+    id: TeamId,
+    act: Act,
 }
 
 impl Operation for DeleteTeam {

@@ -1,9 +1,11 @@
 //! What an admin says of people: made in advance, changed, deleted.
 use super::{
-    Error, Operation, Tx,
+    Error, Operation, Store, Tx,
     audit::{self, Act},
     changes::{self, Change},
     keys::{self, FreshKey},
+    keys_end::{EndKeys, Which},
+    leaving::{Leave, Who},
     members,
     users::{FindUsers, Listed, find},
 };
@@ -185,10 +187,18 @@ pub(super) async fn index(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
     Ok(())
 }
 
+/// First nothing of a person counts; then it is taken away, a part at a time. Broken off, it can be asked again.
+pub async fn delete_user(store: &Store, id: &UserId, act: impl Fn() -> Act) -> Result<bool, Error> {
+    let why = Some("deleted".to_owned());
+    store.write(Leave { who: Who::Blocked(id.clone()), why, act: act() }).await?;
+    EndKeys::all(store, &Which::User(id.clone()), &act).await?;
+    store.write(DeleteUser { id: id.clone(), act: act() }).await
+}
+
 /// What is left of a person who was blocked and whose keys have been ended. The books keep what they used.
-pub struct DeleteUser {
-    pub id: UserId,
-    pub act: Act,
+struct DeleteUser {
+    id: UserId,
+    act: Act,
 }
 
 impl Operation for DeleteUser {

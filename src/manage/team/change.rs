@@ -3,11 +3,9 @@
 use super::{Actor, Manage, Refusal, new::good_alias};
 use crate::{
     manage::body::{Body, LONGEST_METADATA},
-    model::TeamId,
     store::{
-        keys_end::{EndKeys, Which},
         leaving::{Back, Leave, Return, Who},
-        teams::{Changed, DeleteTeam, TeamPatch, UpdateTeam},
+        teams::{Changed, TeamPatch, UpdateTeam, delete_team},
     },
     web,
 };
@@ -71,25 +69,11 @@ pub(super) async fn delete(
         teams.push(manage.team(&actor, text).await?.0.id);
     }
     for team in &teams {
-        manage.delete_team(&actor, team).await?;
+        let act = || actor.act(manage.entropy.draw(), manage.clock.now());
+        delete_team(&manage.store, team, act).await?;
     }
+    manage.guard.catch_up().await?;
     Ok(Json(json!({"deleted_teams": teams})).into_response())
-}
-
-impl Manage {
-    /// From the first step on its keys refuse; then they are taken away, a part at a time.
-    async fn delete_team(&self, actor: &Actor, team: &TeamId) -> Result<(), Refusal> {
-        let act = || actor.act(self.entropy.draw(), self.clock.now());
-        self.store.write(DeleteTeam { id: team.clone(), act: act() }).await?;
-        self.guard.catch_up().await?;
-        loop {
-            let end = EndKeys { which: Which::Team(team.clone()), act: act() };
-            if self.store.write(end).await?.len() < EndKeys::MOST {
-                break;
-            }
-        }
-        Ok(self.guard.catch_up().await?)
-    }
 }
 
 pub(super) async fn block(

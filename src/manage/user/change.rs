@@ -3,13 +3,11 @@
 use super::{Actor, Manage, Refusal, named, new, shape};
 use crate::{
     manage::body::{Body, LONGEST_METADATA},
-    model::UserId,
     store::{
-        keys_end::{EndKeys, Which},
         leaving::{Back, Leave, Return, Who},
         members::TeamsOf,
         users::UserById,
-        users_change::{DeleteUser, UpdateUser, UserPatch},
+        users_change::{UpdateUser, UserPatch, delete_user},
     },
     web,
 };
@@ -63,28 +61,12 @@ pub(super) async fn delete(
     body.done()?;
     let mut deleted = Vec::new();
     for user in users {
-        manage.delete_user(&actor, &user.id).await?;
+        let act = || actor.act(manage.entropy.draw(), manage.clock.now());
+        delete_user(&manage.store, &user.id, act).await?;
         deleted.push(user.id);
     }
+    manage.guard.catch_up().await?;
     Ok(Json(json!({"deleted_users": deleted})).into_response())
-}
-
-impl Manage {
-    /// First nothing of theirs counts; then it is taken away, a part at a time. Broken off, it can be asked again.
-    async fn delete_user(&self, actor: &Actor, user: &UserId) -> Result<(), Refusal> {
-        let act = || actor.act(self.entropy.draw(), self.clock.now());
-        let why = Some("deleted".to_owned());
-        self.store.write(Leave { who: Who::Blocked(user.clone()), why, act: act() }).await?;
-        self.guard.catch_up().await?;
-        loop {
-            let end = EndKeys { which: Which::User(user.clone()), act: act() };
-            if self.store.write(end).await?.len() < EndKeys::MOST {
-                break;
-            }
-        }
-        self.store.write(DeleteUser { id: user.clone(), act: act() }).await?;
-        Ok(self.guard.catch_up().await?)
-    }
 }
 
 pub(super) async fn block(
