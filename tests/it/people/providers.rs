@@ -124,10 +124,11 @@ async fn k02_a_person_in_too_many_groups_for_a_token_is_asked_of_graph_page_by_p
     {
         let mut known = gate.idp.inner.state.lock().unwrap();
         known.graph.status = 0;
-        known.graph.next = Some("https://evil.example/v1.0/me/memberOf".into());
+        known.graph.next = Some(format!("{}/graph.evil/v1.0/me/memberOf", gate.idp.url));
     }
     assert_eq!(enter(&gate, overlarge()).await.status, 200);
-    assert_eq!(teams(&gate, &ada).await, ["data"], "the token goes to Graph alone");
+    assert_eq!(teams(&gate, &ada).await, ["data"]);
+    assert_eq!(gate.idp.inner.state.lock().unwrap().graph.leaked, 0, "the token is Graph's alone");
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub(crate) struct Graph {
     /// Where its next page is said to be, instead of at itself.
     pub(crate) next: Option<String>,
     pub(crate) asked: usize,
+    /// Tokens that were shown to somebody who only looks like Graph.
+    pub(crate) leaked: usize,
 }
 
 /// What GitHub knows.
@@ -43,6 +45,7 @@ pub(super) fn routes() -> Router<Arc<Inner>> {
         .route("/entra/{tenant}/token", post(entra_token))
         .route("/keys", get(jwks))
         .route("/graph/v1.0/me/memberOf", get(member_of))
+        .route("/graph.evil/v1.0/me/memberOf", get(looks_like_graph))
         .route("/github/login/oauth/authorize", get(authorize))
         .route("/github/login/oauth/access_token", post(github_token))
         .route("/github/api/v3/{*path}", get(github))
@@ -134,6 +137,11 @@ async fn member_of(
         page["@odata.nextLink"] = json!(known.graph.next.clone().unwrap_or(own));
     }
     Json(page).into_response()
+}
+
+async fn looks_like_graph(State(idp): Shared) -> Json<Value> {
+    idp.state.lock().unwrap().graph.leaked += 1;
+    Json(json!({"value": []}))
 }
 
 async fn github_token(State(idp): Shared, Form(form): Form<HashMap<String, String>>) -> Response {
