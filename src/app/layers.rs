@@ -154,8 +154,10 @@ fn route(path: &str) -> &'static str {
     let word = path.split('/').nth(1).unwrap_or_default();
     match word {
         "chat" | "messages" | "models" | "model" | "model_group" => "models",
-        "key" => "manage",
-        "sso" | "login" | "logout" | "connect" | "setup" | "fallback" => "sign-in",
+        "key" | "user" | "team" | "audit" => "manage",
+        "sso" | "login" | "logout" | "connect" | "setup" | "fallback" | "password" | "reset" => {
+            "sign-in"
+        }
         "health" | "metrics" => "health",
         "" | "keys" | "assets" | "ui" => "pages",
         _ => "other",

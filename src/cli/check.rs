@@ -64,11 +64,17 @@ fn describe(config: &Config) {
     for model in &config.models {
         println!("model     {} by {} as {}", model.name, model.upstream, model.upstream_model);
     }
-    let renew = config.connect.renew_within;
+    let connect = &config.connect;
     println!(
-        "leavers   blocked here: at once; otherwise keys end after {} and renew for {} after a sign-in",
-        config.connect.key_lifetime.in_words(),
-        renew.in_words()
+        "leavers   blocked here, or put out by a rule at a sign-in: all of theirs refuses at once, running calls \
+         are cut after {}",
+        config.server.revoke_grace.in_words()
+    );
+    println!(
+        "          of whom nobody tells: keys are renewed for {} after the last sign-in (connect.renew_within), and \
+         last up to {} where the person chose so (connect.max_key_lifetime)",
+        connect.renew_within.in_words(),
+        connect.max_key_lifetime.in_words()
     );
 }
 

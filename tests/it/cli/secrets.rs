@@ -2,6 +2,20 @@ use super::Cli;
 use crate::support::{Browser, EDITOR, LINK, Seen};
 use serde_json::json;
 
+/// A reset link that was used, and the key of somebody made by a script.
+async fn people(cli: &Cli, browser: &Browser) -> (String, String) {
+    let link = cli.run(&["user", "reset", "ada@acme.example"]).good();
+    browser.get(&link).await;
+    let seen = browser.post(&link, &[("password", "canary-new-password")]).await;
+    assert_eq!(seen.status, 303, "{seen:?}");
+    let made = reqwest::Client::new()
+        .post(format!("{}/user/new", cli.url()))
+        .bearer_auth("sk-the-master-key-of-these-tests")
+        .json(&json!({"user_id": "bob", "metadata": {"note": "canary-metadata"}}));
+    let key = Seen::of(made).await.json()["key"].as_str().unwrap().to_owned();
+    (link.rsplit('/').next().unwrap().to_owned(), key)
+}
+
 /// Row O1: a run with every kind of secret in it, and then a look at all that was written.
 #[tokio::test(flavor = "multi_thread")]
 async fn o1_no_secret_gets_into_the_log() {
@@ -39,6 +53,8 @@ async fn o1_no_secret_gets_into_the_log() {
     )
     .await;
     get("/v1/models".into()).await;
+    get("/audit/logs?cursor=canary-cursor".into()).await;
+    let (reset, third) = people(&cli, &browser).await;
     Cli::signal(&server, "-TERM");
     drop(server);
     let log = std::fs::read_to_string(cli.folder.path().join("log")).unwrap();
@@ -48,6 +64,8 @@ async fn o1_no_secret_gets_into_the_log() {
         &key[3..],
         &second,
         &second[3..],
+        &third,
+        &reset,
         password,
         &session,
         &form.handle,
