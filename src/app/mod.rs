@@ -55,7 +55,7 @@ impl App {
         let books = Books::open(store.clone(), entropy.clone());
         let idps = Idps::new(config, &outbound, &clock);
         let parts = (store.clone(), books.clone(), clock.clone(), entropy.clone());
-        signin::reconcile(&idps, &store, &clock, &entropy).await?;
+        signin::reconcile((&idps, &config.signin), (&store, &clock, &entropy)).await?;
         let guard = Guard::open(parts, &config.server, &shutdown).await?;
         let (setup, setup_path) =
             signin::offer_setup(config, &store, &clock, &entropy).await?.unzip();

@@ -263,7 +263,8 @@ impl Named {
     async fn delete(self, opened: &Opened) -> Result<(), Failure> {
         let user = opened.person(&self.user).await?;
         if !delete_user(&opened.store, &user.id, || opened.act()).await? {
-            return Err(gone(&user));
+            let text = format!("{} is gone, or cannot be deleted, only blocked", user.id);
+            return Err(Failure::failed(text));
         }
         println!("deleted {}", user.shown());
         Ok(())

@@ -151,7 +151,7 @@ fn one(mut s: Section, reader: &mut Reader, looks_at_groups: bool) -> Option<Idp
     let scopes: Option<Vec<String>> = s.get(reader, "scopes");
     let domains: Vec<String> = s.get(reader, "domains").unwrap_or_default();
     let prompt = s.get(reader, "prompt");
-    must_be_bounded(&s, reader, kind.as_ref(), &tenants);
+    must_be_bounded(&s, reader, kind.as_ref(), (&tenants, looks_at_groups));
     s.done(reader);
     let (kind, client_id) = (kind?, client_id?);
     let scopes = scopes.unwrap_or_else(|| kind.scopes(looks_at_groups || !tenants.is_empty()));
@@ -173,7 +173,16 @@ fn one(mut s: Section, reader: &mut Reader, looks_at_groups: bool) -> Option<Idp
 }
 
 /// An address at which every tenant of the world signs in is not a company's own.
-fn must_be_bounded(s: &Section, reader: &mut Reader, kind: Option<&Kind>, tenants: &[String]) {
+fn must_be_bounded(
+    s: &Section,
+    reader: &mut Reader,
+    kind: Option<&Kind>,
+    (tenants, looks_at_groups): (&[String], bool),
+) {
+    if matches!(kind, Some(Kind::GitHub { .. })) && looks_at_groups && tenants.is_empty() {
+        let text = "must list your organisations where rules look at groups: anybody can make one of any name";
+        s.wrong(reader, "tenants", text);
+    }
     let open = matches!(kind, Some(Kind::Microsoft(microsoft)) if microsoft.is_open());
     if open && tenants.is_empty() {
         let text = "lets in everybody who has a Microsoft account: list tenants = [\"…\"], or say \
@@ -199,10 +208,13 @@ impl Kind {
 impl Names {
     pub(super) fn of(kind: &Kind) -> Self {
         match kind {
-            // `sub` is another one for each app; `oid` is the person's own, and LiteLLM's user id.
-            Kind::Microsoft(_) => {
-                Self { subject: "oid".into(), role: Some("roles".into()), ..Self::default() }
-            }
+            // `sub` is another one for each app; `oid` is the person's own, and LiteLLM's user id. App roles are
+            // given by each tenant's own admins: only one's own tenant is believed unasked.
+            Kind::Microsoft(entra) => Self {
+                subject: "oid".into(),
+                role: (!entra.is_open()).then(|| "roles".into()),
+                ..Self::default()
+            },
             _ => Self::default(),
         }
     }

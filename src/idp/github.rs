@@ -62,7 +62,7 @@ impl GitHub {
         let addresses: Vec<Address> = self.pages("/user/emails", token).await?;
         let email = addresses.into_iter().find(|address| address.primary && address.verified);
         let asks_groups = idp.scopes.iter().any(|scope| scope.ends_with("read:org"));
-        let groups = if asks_groups { Some(self.groups(token).await?) } else { None };
+        let groups = if asks_groups { Some(self.groups(&idp.tenants, token).await?) } else { None };
         let own = groups.as_deref().unwrap_or_default();
         let tenant = idp.tenants.iter().find(|org| own.iter().any(|g| g.eq_ignore_ascii_case(org)));
         Ok(Identity {
@@ -78,14 +78,18 @@ impl GitHub {
         })
     }
 
-    /// `organisation` and `organisation/team`, for those who are members by now.
-    async fn groups(&self, token: &str) -> Result<Vec<String>, Fault> {
+    /// `organisation` and `organisation/team`, for those who are members by now, and of the operator's
+    /// organisations only: anybody can make one, of any name that a rule may have.
+    async fn groups(&self, tenants: &[String], token: &str) -> Result<Vec<String>, Fault> {
+        let counts =
+            |org: &Organisation| tenants.iter().any(|t| t.eq_ignore_ascii_case(&org.login));
         let orgs: Vec<Membership> =
             self.pages("/user/memberships/orgs?state=active", token).await?;
         let teams: Vec<Team> = self.pages("/user/teams", token).await?;
-        let orgs = orgs.into_iter().map(|membership| membership.organization.login);
-        let teams =
-            teams.into_iter().map(|team| format!("{}/{}", team.organization.login, team.slug));
+        let orgs = orgs.into_iter().map(|membership| membership.organization).filter(counts);
+        let orgs = orgs.map(|organization| organization.login);
+        let teams = teams.into_iter().filter(|team| counts(&team.organization));
+        let teams = teams.map(|team| format!("{}/{}", team.organization.login, team.slug));
         Ok(orgs.chain(teams).collect())
     }
 

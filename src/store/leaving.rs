@@ -72,7 +72,9 @@ pub(super) async fn leave(
                     (team, user, source.name()),
                 )
                 .await?;
-            let entry = act.entry("team.member_delete", team).saying(format!("{user}"));
+            // By hand and by group are two lines of one act.
+            let entry = act.entry("team.member_delete", team).apart(source.name());
+            let entry = entry.apart(user).saying(user.to_string());
             if !found.is_empty() {
                 changes::insert(tx, &Change::User(user.clone()), act.at).await?;
                 audit::insert(tx, &entry.because(why)).await?;
@@ -199,6 +201,25 @@ impl Operation for Return {
             audit::insert(tx, &self.act.entry(action, &subject)).await?;
         }
         Ok(!found.is_empty())
+    }
+}
+
+/// Local accounts of the settings: people who have an identity of ours and no row of `local_accounts`.
+pub struct SettledAccounts;
+
+impl Operation for SettledAccounts {
+    /// Each name, and whose it is; only those who count.
+    type Output = Vec<(String, UserId)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        tx.all(
+            "SELECT subject, user_id FROM identities JOIN users ON users.id = identities.user_id
+             WHERE issuer = 'local' AND off_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM local_accounts WHERE username = subject)
+             ORDER BY subject LIMIT 100",
+            (),
+        )
+        .await
     }
 }
 

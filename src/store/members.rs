@@ -92,7 +92,10 @@ pub(super) async fn add(
     members: &[(UserId, TeamRole)],
     act: &Act,
 ) -> Result<bool, Error> {
-    for (user, _) in members {
+    // In one order, so that two of these cannot wait for one another.
+    let mut members = members.to_vec();
+    members.sort();
+    for (user, _) in &members {
         let held: Option<(UserId,)> = tx
             .optional(
                 "UPDATE users SET id = id WHERE id = $1 AND service_of IS NULL RETURNING id",
@@ -103,7 +106,7 @@ pub(super) async fn add(
             return Ok(false);
         }
     }
-    for (user, role) in members {
+    for (user, role) in &members {
         tx.run(
             "INSERT INTO members (team_id, user_id, source, role, since)
              VALUES ($1, $2, 'hand', $3, $4)
@@ -182,6 +185,11 @@ pub(super) async fn ensure_team(
     fresh: &TeamId,
     act: &Act,
 ) -> Result<TeamId, Error> {
+    let known: Option<(TeamId,)> =
+        tx.optional("SELECT id FROM teams WHERE alias = $1", (alias,)).await?;
+    if let Some((id,)) = known {
+        return Ok(id);
+    }
     let (id,): (TeamId,) = tx
         .one(
             "INSERT INTO teams (id, alias, models, metadata, created_at)

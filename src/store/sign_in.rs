@@ -78,6 +78,7 @@ impl Operation for SignIn {
         if let Some((alias, fresh)) = self.default_team.as_ref().filter(|_| first) {
             let team = members::ensure_team(tx, alias, fresh, &act).await?;
             members::join_first(tx, &team, &id, &act).await?;
+            changed = true;
         }
         self.begin_session(tx, &id).await?;
         // Keys in memory know their owner's role, standing and teams.

@@ -202,11 +202,18 @@ pub struct EnsureDefault {
     pub at: Timestamp,
 }
 
+impl EnsureDefault {
+    #[must_use]
+    pub fn id() -> UserId {
+        UserId::named("default_user_id")
+    }
+}
+
 impl Operation for EnsureDefault {
     type Output = UserId;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<UserId, Error> {
-        let id = UserId::named("default_user_id");
+        let id = Self::id();
         tx.run(
             "INSERT INTO users (id, name, role, created_at)
              VALUES ($1, 'Master key', 'internal_user', $2) ON CONFLICT (id) DO NOTHING",

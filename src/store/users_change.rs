@@ -7,7 +7,7 @@ use super::{
     keys_end::{EndKeys, Which},
     leaving::{Leave, Who},
     members,
-    users::{FindUsers, Listed, find},
+    users::{EnsureDefault, FindUsers, Listed, find},
 };
 use crate::model::{MetadataPatch, ModelList, Role, TeamId, TeamRole, Timestamp, User, UserId};
 use serde_json::{Value, json};
@@ -189,6 +189,10 @@ pub(super) async fn index(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
 
 /// First nothing of a person counts; then it is taken away, a part at a time. Broken off, it can be asked again.
 pub async fn delete_user(store: &Store, id: &UserId, act: impl Fn() -> Act) -> Result<bool, Error> {
+    if *id == EnsureDefault::id() {
+        // It is made again when it is needed, and ids are not used twice.
+        return Ok(false);
+    }
     let why = Some("deleted".to_owned());
     store.write(Leave { who: Who::Blocked(id.clone()), why, act: act() }).await?;
     EndKeys::all(store, &Which::User(id.clone()), &act).await?;

@@ -62,7 +62,10 @@ pub(super) async fn delete(
     let mut deleted = Vec::new();
     for user in users {
         let act = || actor.act(manage.entropy.draw(), manage.clock.now());
-        delete_user(&manage.store, &user.id, act).await?;
+        if !delete_user(&manage.store, &user.id, act).await? {
+            let why = "names somebody who is gone, or default_user_id, which can only be blocked";
+            return Err(Refusal::field("user_ids", why));
+        }
         deleted.push(user.id);
     }
     manage.guard.catch_up().await?;

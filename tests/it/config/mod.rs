@@ -166,6 +166,11 @@ fn a_provider_or_a_rule_that_would_let_in_the_wrong_people_is_refused_with_a_cur
             &[],
             "must be the name of a header",
         ),
+        (
+            "[[team]]\nname = \"a\"\ngroups = [\"b\"]\n[[idp]]\nname = \"x\"\nkind = \"github\"\nclient_id = \"x\"",
+            &[],
+            "anybody can make one of any name",
+        ),
         ("[[team]]\nname = \"a\"", &[], "team.groups is missing"),
         (
             "[[team]]\nname = \"a\"\ngroups = []\n[[team]]\nname = \"a\"\ngroups = []",

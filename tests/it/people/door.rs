@@ -148,3 +148,33 @@ async fn a_provider_that_is_slow_down_or_lies_locks_nobody_out_who_is_in() {
         assert_eq!(browser.get("/").await.status, 200, "{fault:?}");
     }
 }
+
+#[tokio::test]
+async fn u7_an_admin_who_is_taken_out_of_the_settings_is_out() {
+    let settings =
+        "# no idp\nsignin.admin_username = \"root\"\nsignin.admin_password = \"a long password\"";
+    let gate = Gate::with("door_settled", settings).await;
+    gate.account("carol").await;
+    let (root, carol) = (gate.browser(), gate.browser());
+    root.login("root", "a long password", "/").await;
+    carol.login("carol", "carolcarol", "/").await;
+    let (key, other) = (root.json_key().await, carol.json_key().await);
+    let gate = gate.restarted_with("# no idp").await;
+    assert_eq!(gate.call(&key, "gpt-4o").await.status, 401);
+    assert_eq!(gate.call(&other, "gpt-4o").await.status, 200, "accounts made here stay");
+    let gate = gate.restarted_with(settings).await;
+    assert_eq!(gate.browser().login("root", "a long password", "/").await.status, 303);
+    assert_eq!(gate.call(&key, "gpt-4o").await.status, 200, "back with the next sign-in");
+}
+
+#[tokio::test]
+async fn what_keys_for_nobody_belong_to_can_be_blocked_and_not_deleted() {
+    let gate = Gate::new("door_default").await;
+    let key = gate.generate(json!({})).await["key"].as_str().unwrap().to_owned();
+    let named = json!({"user_ids": ["default_user_id"]});
+    let seen = gate.manage("/user/delete", MASTER_KEY, named.clone()).await;
+    assert!(seen.status == 400 && seen.body.contains("only be blocked"), "{seen:?}");
+    assert_eq!(gate.call(&key, "gpt-4o").await.status, 200);
+    assert_eq!(gate.manage("/user/block", MASTER_KEY, named).await.status, 200);
+    assert_eq!(gate.call(&key, "gpt-4o").await.status, 401);
+}

@@ -162,6 +162,10 @@ async fn u8_many_tenants_are_told_apart_by_issuer_and_only_listed_ones_come_in()
     // The same person's id in another tenant is another person.
     assert_eq!(enter(&gate, entra(&json!({"tid": OTHER}))).await.status, 200);
     assert_eq!(gate.people().await.len(), 2);
+    // Each tenant's admins assign app roles as they like.
+    let roles = entra(&json!({"tid": OTHER, "roles": ["proxy_admin"]}));
+    assert_eq!(enter(&gate, roles).await.status, 200);
+    assert!(gate.people().await.iter().all(|p| p.user.role.name() == "internal_user"));
     let third = entra(&json!({"tid": "77777777-2222-3333-4444-555555555555"}));
     let seen = enter(&gate, third).await;
     assert!(seen.status == 403 && seen.body.contains("idp.tenants"), "{seen:?}");
@@ -246,6 +250,18 @@ async fn u9_github_is_a_number_an_active_membership_and_a_verified_primary_addre
     assert_eq!(octo.user.name.as_deref(), Some("octocat"));
     assert_eq!(teams(&gate, &octo).await, ["platform"]);
     assert_eq!(gate.idp.asked("scope").as_deref(), Some("read:user user:email read:org"));
+
+    // An organisation of one's own making is no group of the company's.
+    let rules = format!("signin.admin_groups = [\"ops\", \"ops/all\"]\n{GITHUB}");
+    let strict = Gate::with("github_own_org", &rules).await;
+    octocat(&strict);
+    {
+        let mut known = strict.idp.inner.state.lock().unwrap();
+        known.github.orgs.push("ops".into());
+        known.github.teams.push(("ops".into(), "all".into()));
+    }
+    assert_eq!(enter(&strict, json!({})).await.status, 200);
+    assert_eq!(only(&strict).await.user.role.name(), "internal_user");
 
     // The name goes to somebody else: another number, another person.
     let set = |user: Value, verified: bool| {
