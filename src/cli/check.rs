@@ -71,7 +71,7 @@ fn describe(config: &Config) {
         config.server.revoke_grace.in_words()
     );
     println!(
-        "          of whom nobody tells: keys are renewed for {} after the last sign-in (connect.renew_within), and \
+        "          if nobody tells: keys are renewed for {} after the last sign-in (connect.renew_within), and \
          last up to {} where the person chose so (connect.max_key_lifetime)",
         connect.renew_within.in_words(),
         connect.max_key_lifetime.in_words()

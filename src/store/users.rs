@@ -164,11 +164,12 @@ impl ListUsers {
     }
 
     async fn all(&self, tx: &mut Tx<'_>) -> Result<(Vec<Listed>, i64), Error> {
+        // `service_of` is null here; naming it lets Postgres walk the index instead of sorting everybody.
         let page = tx
             .all(
                 select_listed!(
                     "WHERE service_of IS NULL AND (CAST($1 AS TEXT) IS NULL OR role = $1)
-                     ORDER BY created_at, id LIMIT $2 OFFSET $3"
+                     ORDER BY service_of, created_at, id LIMIT $2 OFFSET $3"
                 ),
                 (self.role, self.limit, self.offset),
             )
