@@ -29,7 +29,7 @@ pub(super) async fn update(
         Some(text) => text,
         None => body.need("user_email", "person")?,
     };
-    let user = manage.user_named(&named).await?;
+    let user = manage.about(&named).await?;
     let default_team = match body.text("default_team")? {
         None => None,
         Some(None) => Some(None),

@@ -37,7 +37,7 @@ pub(super) async fn info(
     let named = asked.get("user_id").or_else(|| asked.get("user_email"));
     let id = match (named, actor.user()) {
         // Who may not look learns nothing, not even that there is nobody.
-        (Some(text), _) => manage.user_named(text).await.map(|user| user.id).map_err(|error| {
+        (Some(text), _) => manage.about(text).await.map(|user| user.id).map_err(|error| {
             if actor.rights().sees_all() { error } else { Refusal::NotFound("person", "user_id") }
         })?,
         (None, Some(own)) => own.clone(),

@@ -43,6 +43,16 @@ impl Manage {
     }
 }
 
+impl Manage {
+    /// The person a request is about: one that is not known is not found.
+    async fn about(&self, text: &str) -> Result<User, Refusal> {
+        match self.store.read(FindUsers(text.replace('\0', " "))).await?.as_slice() {
+            [] => Err(Refusal::NotFound("person", "user_id")),
+            _ => self.user_named(text).await,
+        }
+    }
+}
+
 /// Whom a request speaks of: `user_ids`, `user_id` or `user_email`, of which at least one is there.
 async fn named(manage: &Manage, body: &mut Body) -> Result<Vec<User>, Refusal> {
     let mut named = body.texts("user_ids")?.flatten().unwrap_or_default();
@@ -53,7 +63,7 @@ async fn named(manage: &Manage, body: &mut Body) -> Result<Vec<User>, Refusal> {
     }
     let mut users = Vec::new();
     for text in named {
-        users.push(manage.user_named(&text).await?);
+        users.push(manage.about(&text).await?);
     }
     Ok(users)
 }
