@@ -67,7 +67,7 @@ fn describe(config: &Config) {
     let connect = &config.connect;
     println!(
         "leavers   blocked here, or put out by a rule at a sign-in: all of theirs refuses at once, running calls \
-         are cut after {}",
+         are cut within {}",
         config.server.revoke_grace.in_words()
     );
     println!(

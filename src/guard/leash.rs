@@ -1,5 +1,5 @@
 //! Calls that run. What was admitted is not asked again; so when a key stops counting, the calls that it began
-//! are cut, `server.revoke_grace` later.
+//! are cut, within `server.revoke_grace`.
 use super::{Entry, Guard, LOOK};
 use crate::{
     model::{Hash, KeyState},
@@ -63,7 +63,9 @@ impl Guard {
                 Err(_) => tokio::time::sleep(LOOK).await,
             }
         }
-        tokio::time::sleep(Duration::from_secs(self.0.revoke_grace.seconds().unsigned_abs())).await;
+        // What another server changed is seen some time later; the grace is counted from the change.
+        let grace = Duration::from_secs(self.0.revoke_grace.seconds().unsigned_abs());
+        tokio::time::sleep(grace.saturating_sub(2 * LOOK)).await;
         tracing::info!("a key stopped counting: its running calls are cut");
         leash.end(&self.0.cut).cancel();
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::{task::JoinHandle, time::Instant};
 
 const SETTINGS: &str = r#"
-server.revoke_grace = "1s"
+server.revoke_grace = "2s"
 signin.required_groups = ["staff"]
 [[team]]
 name = "by group"
@@ -99,13 +99,15 @@ async fn all_is_over(gate: &Gate, having: Having, cause: &str) {
     cut_in_time(having.stream, having.since, cause).await;
 }
 
-/// `server.revoke_grace` is one second here.
+/// `server.revoke_grace` is two seconds here.
 async fn cut_in_time(stream: Stream, since: Instant, cause: &str) {
     let ended = tokio::time::timeout(Duration::from_secs(20), stream).await;
     let (whole, over) = ended.unwrap_or_else(|_| panic!("{cause}: the stream still runs")).unwrap();
     assert!(whole.ends_with("}\n\n") && whole.contains("does not work any more"), "{cause}");
     assert!(!whole.contains("[DONE]"), "{cause}");
     assert!(over - since >= Duration::from_secs(1), "{cause}: the grace was not given");
+    // The time before the cause, and a busy machine, are in it.
+    assert!(over - since < Duration::from_secs(12), "{cause}: {:?}", over - since);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,14 +249,15 @@ async fn u7_k05_who_came_by_a_provider_that_was_taken_out_is_out_and_back_when_i
 async fn i7_a_change_by_another_server_cuts_streams_too_and_an_innocent_change_does_not() {
     let gate = Gate::with("leave_twin", SETTINGS).await;
     let twin = gate.twin().await;
-    let having = have(&gate).await;
+    let mut having = have(&gate).await;
     // The key's fields change: the stream goes on.
     let update = json!({"key": having.team_key, "key_alias": "renamed"});
     assert_eq!(gate.manage("/key/update", MASTER_KEY, update).await.status, 200);
     assert_eq!(gate.call(&having.team_key, "gpt-4o").await.status, 200, "it is read anew");
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
     assert!(!having.stream.is_finished(), "nobody cuts what still counts");
     // And though it was read anew since, its end is its calls' end.
+    having.since = Instant::now();
     let block = json!({"user_ids": [having.user]});
     assert_eq!(twin.manage("/user/block", MASTER_KEY, block).await.status, 200);
     soon("it refuses", async || gate.call(&having.team_key, "gpt-4o").await.status == 401).await;
