@@ -4,6 +4,7 @@ use super::{
     secret::Secret,
     setting::SafeUrl,
 };
+use crate::model::SigninPolicy;
 use http::HeaderName;
 use ipnet::IpNet;
 
@@ -56,7 +57,10 @@ impl Microsoft {
     /// Whether people of every tenant come to this address.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        matches!(self.tenant.as_str(), "common" | "organizations" | "consumers")
+        // The last is the tenant of all personal accounts.
+        ["common", "organizations", "consumers", "9188040d-6c67-4c5b-b112-36a304b66dad"]
+            .iter()
+            .any(|open| self.tenant.eq_ignore_ascii_case(open))
     }
 }
 
@@ -151,6 +155,7 @@ fn one(mut s: Section, reader: &mut Reader, looks_at_groups: bool) -> Option<Idp
     let scopes: Option<Vec<String>> = s.get(reader, "scopes");
     let domains: Vec<String> = s.get(reader, "domains").unwrap_or_default();
     let prompt = s.get(reader, "prompt");
+    must_have_tenants(&s, reader, kind.as_ref(), &tenants);
     must_be_bounded(&s, reader, kind.as_ref(), (&tenants, looks_at_groups));
     s.done(reader);
     let (kind, client_id) = (kind?, client_id?);
@@ -172,6 +177,16 @@ fn one(mut s: Section, reader: &mut Reader, looks_at_groups: bool) -> Option<Idp
     })
 }
 
+/// Where the provider has no tenants, a list of them would put everybody out.
+fn must_have_tenants(s: &Section, reader: &mut Reader, kind: Option<&Kind>, tenants: &[String]) {
+    let has =
+        matches!(kind, Some(Kind::Google { .. } | Kind::Microsoft(_) | Kind::GitHub { .. }) | None);
+    if !has && !tenants.is_empty() {
+        let text = "is for google, microsoft and github; use signin.allowed_email_domains or required_groups";
+        s.wrong(reader, "tenants", text);
+    }
+}
+
 /// An address at which every tenant of the world signs in is not a company's own.
 fn must_be_bounded(
     s: &Section,
@@ -188,6 +203,20 @@ fn must_be_bounded(
         let text = "lets in everybody who has a Microsoft account: list tenants = [\"…\"], or say \
                     tenants = [\"*\"] if that is what you want";
         s.wrong(reader, "tenant", text);
+    }
+}
+
+/// Google and GitHub have accounts for everybody.
+pub(super) fn warn_of_open_doors(reader: &mut Reader, idps: &[Idp], policy: &SigninPolicy) {
+    let bounded = !policy.email_domains.is_empty() || !policy.required_groups.is_empty();
+    for idp in idps.iter().filter(|idp| idp.tenants.is_empty() && !bounded) {
+        if matches!(idp.kind, Kind::Google { .. } | Kind::GitHub { .. }) {
+            reader.warn(format!(
+                "the identity provider {} lets in everybody who has an account there: list tenants, or set \
+                 signin.allowed_email_domains or signin.required_groups",
+                idp.name
+            ));
+        }
     }
 }
 

@@ -29,7 +29,9 @@ fn microsoft(reader: &mut Reader) -> Option<Idp> {
     let tenant = reader.litellm("MICROSOFT_TENANT");
     let client_id = client_id?;
     let Some(tenant) = tenant else {
-        reader.problem(0, "MICROSOFT_TENANT", "is needed beside MICROSOFT_CLIENT_ID");
+        if !reader.has("idp") {
+            reader.problem(0, "MICROSOFT_TENANT", "is needed beside MICROSOFT_CLIENT_ID");
+        }
         return None;
     };
     let microsoft = Microsoft { authority: MICROSOFT.into(), tenant, graph: GRAPH.into() };

@@ -84,6 +84,7 @@ impl Config {
         let signin = Signin::read(&mut reader);
         let mut idps = idps::read(&mut reader, signin.policy.looks_at_groups());
         idps.extend(litellm::idps(&mut reader));
+        idps::warn_of_open_doors(&mut reader, &idps, &signin.policy);
         let upstreams = upstreams::read_upstreams(&mut reader);
         let models = upstreams::read_models(&mut reader, &upstreams);
         litellm::warn_of_the_rest(&mut reader);

@@ -193,16 +193,27 @@ impl Guard {
             return Err(Dead::Unknown);
         }
         let _turn = inner.misses.turn(from).await;
-        let generation = inner.generation.load(Ordering::SeqCst);
-        match inner.store.read(KeyByHash(hash)).await.map_err(Dead::Trouble)? {
-            Presented::Key(key) => {
-                let entry = Arc::new(Entry::new(*key, inner.leashes.of(&hash)));
-                inner.table.insert(hash, entry.clone());
-                if inner.generation.load(Ordering::SeqCst) != generation {
-                    inner.table.remove(&hash);
-                }
-                Ok(entry)
+        // What was read before a change that has been applied since is read again.
+        for _ in 0..20 {
+            let generation = inner.generation.load(Ordering::SeqCst);
+            let read = inner.store.read(KeyByHash(hash)).await.map_err(Dead::Trouble)?;
+            let Presented::Key(key) = read else {
+                return Err(self.no_key(read, hash, from, now).await);
+            };
+            let entry = Arc::new(Entry::new(*key, inner.leashes.of(&hash)));
+            inner.table.insert(hash, entry.clone());
+            if inner.generation.load(Ordering::SeqCst) == generation {
+                return Ok(entry);
             }
+            inner.table.remove(&hash);
+        }
+        Err(Dead::Trouble(store::Error::Unavailable("keys change too fast to be read".into())))
+    }
+
+    /// A secret that is no key's, or no longer.
+    async fn no_key(&self, read: Presented, hash: Hash, from: IpAddr, now: Timestamp) -> Dead {
+        let inner = &self.0;
+        match read {
             Presented::Ended { id, user, app } => {
                 inner.misses.remember(hash, from);
                 let act = Act {
@@ -216,13 +227,10 @@ impl Guard {
                 if let Err(error) = inner.store.write(Note(entry)).await {
                     tracing::error!(%error, "the use of an ended key could not be noted");
                 }
-                Err(Dead::Unknown)
             }
-            Presented::Unknown => {
-                inner.misses.remember(hash, from);
-                Err(Dead::Unknown)
-            }
+            Presented::Key(_) | Presented::Unknown => inner.misses.remember(hash, from),
         }
+        Dead::Unknown
     }
 
     /// How many keys are in memory.

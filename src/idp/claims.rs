@@ -44,9 +44,9 @@ pub(super) fn identity(
     Identity {
         issuer: issuer.to_owned(),
         subject,
-        email: names.email.iter().find_map(|name| text(claims, name)),
+        email: names.email.iter().find_map(|name| text(claims, name)).as_deref().map(plain),
         verified: !disowned,
-        name: full.or_else(called),
+        name: full.or_else(called).as_deref().map(plain),
         groups: claim(claims, &names.groups).and_then(texts),
         role: names
             .role
@@ -56,6 +56,11 @@ pub(super) fn identity(
         tenant: None,
         claims: claims.clone(),
     }
+}
+
+/// What is shown and searched: without control characters, and of a length that any database takes.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(255).collect()
 }
 
 /// A list of texts, or one text.

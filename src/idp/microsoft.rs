@@ -16,7 +16,7 @@ pub(super) struct Microsoft {
 /// A person in more groups than this is in all of them at once; nobody's rules need that.
 const MOST_PAGES: usize = 50;
 
-/// A page of `/me/memberOf`.
+/// A page of `/me/transitiveMemberOf`: a token has nested groups too, so what stands in for it must.
 #[derive(Deserialize)]
 struct Page {
     value: Vec<Member>,
@@ -96,7 +96,7 @@ impl Microsoft {
     }
 
     async fn groups(&self, token: &str) -> Result<Vec<String>, Fault> {
-        let mut url = format!("{}/v1.0/me/memberOf?$select=id&$top=999", self.graph);
+        let mut url = format!("{}/v1.0/me/transitiveMemberOf?$select=id&$top=999", self.graph);
         let mut groups = Vec::new();
         for _ in 0..MOST_PAGES {
             let page: Page = get_json(&self.outbound, &url, Some(token), "Microsoft Graph").await?;

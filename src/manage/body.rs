@@ -19,12 +19,14 @@ pub(super) struct Body(Map<String, Value>);
 pub(super) const LONGEST_METADATA: usize = 16_384;
 
 /// LiteLLM's fields for what is not enforced yet: taking them in silence would be a promise.
-const NOT_ENFORCED: [&str; 25] = [
+const NOT_ENFORCED: [&str; 27] = [
     "max_budget",
     "soft_budget",
     "budget_duration",
     "budget_id",
     "budget_limits",
+    "max_budget_in_team",
+    "team_member_budget",
     "model_max_budget",
     "max_parallel_requests",
     "tpm_limit",

@@ -1,5 +1,5 @@
 //! A key as it is listed and judged. The secret is not in here.
-use super::{App, GrantId, KeyId, Lifetime, ModelList, Role, TeamId, Timestamp, User, UserId};
+use super::{App, GrantId, KeyId, Lifetime, ModelList, TeamId, Timestamp, User, UserId};
 
 #[derive(Debug, Clone)]
 pub struct Key {
@@ -115,11 +115,6 @@ impl Key {
     #[must_use]
     pub fn initial(&self) -> String {
         super::app::initial(&self.shown())
-    }
-
-    #[must_use]
-    pub fn is_of_an_admin(&self) -> bool {
-        self.owner.role == Role::ProxyAdmin
     }
 }
 

@@ -68,12 +68,18 @@ impl User {
         let parts = |text: &str| -> Vec<String> {
             let text = text.to_lowercase();
             let words = text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned);
-            words.chain([text.trim().to_owned()]).filter(|word| !word.is_empty()).collect()
+            words.collect()
         };
-        let mut words: Vec<_> = [email, name].into_iter().flatten().flat_map(parts).collect();
-        words.sort_unstable();
-        words.dedup();
-        words.truncate(Self::MOST_WORDS);
+        let whole = |text: &str| text.trim().to_lowercase();
+        // First what an admin would type, which no number of other words pushes out.
+        let wholes = [email, name].into_iter().flatten().map(whole);
+        let parts = [email, name].into_iter().flatten().flat_map(parts);
+        let mut words: Vec<String> = Vec::new();
+        for word in wholes.chain(parts).filter(|word| !word.is_empty()) {
+            if words.len() < Self::MOST_WORDS && !words.contains(&word) {
+                words.push(word);
+            }
+        }
         words
     }
 
@@ -88,7 +94,7 @@ mod tests {
     fn a_person_is_found_by_each_word_of_name_and_address() {
         let words = User::words(Some("Ada.L@Acme.example"), Some("Ada Lovelace"));
         let expected =
-            ["acme", "ada", "ada lovelace", "ada.l@acme.example", "example", "l", "lovelace"];
+            ["ada.l@acme.example", "ada lovelace", "ada", "l", "acme", "example", "lovelace"];
         assert_eq!(words, expected);
         assert!(User::words(None, None).is_empty());
     }

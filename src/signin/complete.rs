@@ -85,8 +85,14 @@ pub(super) async fn complete(signin: &Signin, arrival: Arrival<'_>) -> Response 
             headers.append(header::SET_COOKIE, Session::forget_the_end(&signin.site));
             response
         }
+        Ok(SignedIn::SwitchedOff) => {
+            let text = "This way of signing in has just been taken out of the settings.";
+            Problem::new(StatusCode::FORBIDDEN, "You may not sign in by this", text)
+                .with_way("Sign in", "/login")
+                .into_response()
+        }
         Ok(SignedIn::Blocked(user)) => {
-            tracing::warn!(user = %user.id, "a blocked person tried to sign in");
+            tracing::warn!(%user, "a blocked person tried to sign in");
             let text = "An admin has blocked your account. Ask them if you think this is wrong.";
             Problem::new(StatusCode::FORBIDDEN, "Your account is blocked", text).into_response()
         }

@@ -37,7 +37,9 @@ pub struct FreshSession {
 
 pub enum SignedIn {
     Done(User),
-    Blocked(User),
+    Blocked(UserId),
+    /// The provider was taken out of the settings, by a server that has newer ones.
+    SwitchedOff,
 }
 
 /// The person as they were.
@@ -48,6 +50,7 @@ struct Before {
     email: Option<String>,
     name: Option<String>,
     off: bool,
+    blocked: bool,
     /// Made in advance, and never here.
     newcomer: bool,
 }
@@ -56,20 +59,31 @@ impl Operation for SignIn {
     type Output = SignedIn;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<SignedIn, Error> {
+        let off: Option<(String,)> = tx
+            .optional(
+                "SELECT issuer FROM issuers WHERE issuer = $1 AND off_at IS NOT NULL",
+                (&self.identity.issuer,),
+            )
+            .await?;
+        if off.is_some() {
+            return Ok(SignedIn::SwitchedOff);
+        }
         let id = self.person(tx).await?;
+        // The row is held: nobody blocks, changes or deletes this person meanwhile.
         let before: Option<Before> = tx
             .optional(
-                "SELECT role, hand_role, email, name, off_at IS NOT NULL, signed_in_at IS NULL
-                 FROM users WHERE id = $1",
+                "UPDATE users SET id = id WHERE id = $1
+                 RETURNING role, hand_role, email, name, off_at IS NOT NULL,
+                     blocked_at IS NOT NULL, signed_in_at IS NULL",
                 (&id,),
             )
             .await?;
-        let user = self.bring_up_to_date(tx, &id, before.as_ref()).await?;
         let act = Act { actor: id.to_string(), ..self.act.clone() };
-        if let crate::model::Standing::Blocked(_) = user.standing {
+        if before.as_ref().is_some_and(|was| was.blocked) {
             audit::insert(tx, &act.entry("signin.refused", &id).saying("blocked")).await?;
-            return Ok(SignedIn::Blocked(user));
+            return Ok(SignedIn::Blocked(id));
         }
+        let user = self.bring_up_to_date(tx, &id, before.as_ref()).await?;
         let mut changed = before.as_ref().is_some_and(|was| was.role != user.role || was.off);
         if let Some(teams) = &self.teams {
             changed |= members::follow_groups(tx, &id, teams, (&self.idp, &act)).await?;
@@ -79,6 +93,10 @@ impl Operation for SignIn {
             let team = members::ensure_team(tx, alias, fresh, &act).await?;
             members::join_first(tx, &team, &id, &act).await?;
             changed = true;
+        }
+        if before.as_ref().is_some_and(|was| was.role != user.role) {
+            // No session is carried over into another role (row C10).
+            tx.run("DELETE FROM sessions WHERE user_id = $1", (&id,)).await?;
         }
         self.begin_session(tx, &id).await?;
         // Keys in memory know their owner's role, standing and teams.
@@ -104,7 +122,9 @@ impl SignIn {
         let who = &self.identity;
         let known: Option<(UserId,)> = tx
             .optional(
-                "SELECT user_id FROM identities WHERE issuer = $1 AND subject = $2",
+                // Held, so that a deletion of the person ends before or after.
+                "UPDATE identities SET subject = subject WHERE issuer = $1 AND subject = $2
+                 RETURNING user_id",
                 (&who.issuer, &who.subject),
             )
             .await?;
@@ -153,12 +173,16 @@ impl SignIn {
             RoleSaid::Nothing => by_hand.unwrap_or(Role::InternalUser),
             RoleSaid::Unknown => before.map_or(Role::InternalUser, |was| was.role),
         };
+        // An address that nobody vouches for is shown, and finds nobody.
+        let doubt = who.trusted_email().is_none().then_some(self.act.at);
         let user: User = tx
             .one(
                 concat!(
-                    "INSERT INTO users (id, email, name, role, created_at, signed_in_at)
-                     VALUES ($1, $2, $3, $4, $5, $5)
+                    "INSERT INTO users (id, email, name, role, created_at, signed_in_at, email_doubt)
+                     VALUES ($1, $2, $3, $4, $5, $5, $6)
                      ON CONFLICT (id) DO UPDATE SET
+                         email_doubt = CASE WHEN excluded.email IS NULL THEN users.email_doubt
+                             ELSE excluded.email_doubt END,
                          email = COALESCE(excluded.email, users.email),
                          name = COALESCE(excluded.name, users.name),
                          role = excluded.role,
@@ -167,7 +191,7 @@ impl SignIn {
                      RETURNING ",
                     user_columns!()
                 ),
-                (id, &who.email, &who.name, role, self.act.at),
+                (id, &who.email, &who.name, role, self.act.at, doubt),
             )
             .await?;
         let known = before.map(|was| (was.email.as_ref(), was.name.as_ref()));
@@ -199,6 +223,7 @@ impl FromRow for Before {
             email: row.take()?,
             name: row.take()?,
             off: row.take()?,
+            blocked: row.take()?,
             newcomer: row.take()?,
         })
     }

@@ -32,7 +32,8 @@ macro_rules! select_listed {
     };
 }
 
-/// Those whom a text means: an id, a local account's name, or an e-mail in any case.
+/// Those whom a text means: an id, a local account's name, or an e-mail in any case, if their provider vouches for
+/// it or an admin gave it.
 pub struct FindUsers(pub String);
 
 impl Operation for FindUsers {
@@ -62,7 +63,7 @@ impl Operation for FindUsers {
                     "SELECT ",
                     user_columns!(),
                     " FROM users WHERE id IN (SELECT user_id FROM user_words WHERE word = $1)
-                     ORDER BY id LIMIT 200"
+                     AND email_doubt IS NULL ORDER BY id LIMIT 200"
                 ),
                 (&email,),
             )

@@ -145,6 +145,9 @@ impl Operation for UpdateUser {
         tx.run("UPDATE users SET id = id WHERE id = $1", (&self.id,)).await?;
         let Some(before) = find(tx, &self.id).await? else { return Ok(None) };
         let after = self.patch.apply(&before);
+        if let Some(email) = &self.patch.email {
+            self.invite_anew(tx, &before, email.as_deref()).await?;
+        }
         save(tx, &after, self.patch.role).await?;
         if before.user.role != after.user.role {
             // A session is never carried over into another role (row C10).
@@ -154,6 +157,29 @@ impl Operation for UpdateUser {
         let entry = self.act.entry("user.update", &self.id);
         audit::insert(tx, &entry.changing(as_json(&before), as_json(&after))).await?;
         Ok(Some(after))
+    }
+}
+
+impl UpdateUser {
+    /// An address that an admin gives is no guess; who has never signed in is claimed by it, and by no older one.
+    async fn invite_anew(
+        &self,
+        tx: &mut Tx<'_>,
+        before: &Listed,
+        email: Option<&str>,
+    ) -> Result<(), Error> {
+        tx.run("UPDATE users SET email_doubt = NULL WHERE id = $1", (&self.id,)).await?;
+        if before.signed_in_at.is_some() {
+            return Ok(());
+        }
+        tx.run("DELETE FROM invitations WHERE user_id = $1", (&self.id,)).await?;
+        let Some(email) = email else { return Ok(()) };
+        tx.run(
+            "INSERT INTO invitations (email, user_id, created_at) VALUES ($1, $2, $3)
+             ON CONFLICT (email) DO NOTHING",
+            (email.to_lowercase(), &self.id, self.act.at),
+        )
+        .await
     }
 }
 

@@ -15,6 +15,9 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
+const OWN: &str =
+    "You can make keys for yourself, and service-account keys for teams you are an admin of.";
+
 /// What is asked of a key.
 struct Wish {
     alias: Option<String>,
@@ -178,22 +181,21 @@ impl Manage {
         team: Option<&TeamId>,
     ) -> Result<UserId, Refusal> {
         let owner = match (named, team, actor.user()) {
-            (Some(named), ..) => self.user_named(named).await?.id,
+            (Some(named), ..) if actor.is_admin() => self.user_named(named).await?.id,
+            // Nobody learns here who there is.
+            (Some(named), _, Some(own)) => match self.user_named(named).await {
+                Ok(user) if user.id == *own => user.id,
+                _ => return Err(Refusal::Forbidden(OWN)),
+            },
             (None, Some(team), _) if actor.is_admin() => {
                 return self.service_of(actor, team).await;
             }
             (None, _, Some(own)) => own.clone(),
-            (None, _, None) => {
+            (_, _, None) => {
                 return Ok(self.store.write(EnsureDefault { at: self.clock.now() }).await?);
             }
         };
-        if actor.rights().may_make_key(&owner, team) {
-            Ok(owner)
-        } else {
-            Err(Refusal::Forbidden(
-                "You can make keys for yourself, and for teams you are an admin of.",
-            ))
-        }
+        if actor.rights().may_make_key(&owner) { Ok(owner) } else { Err(Refusal::Forbidden(OWN)) }
     }
 
     async fn service_of(&self, actor: &Actor, team: &TeamId) -> Result<UserId, Refusal> {

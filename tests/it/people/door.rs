@@ -178,3 +178,52 @@ async fn what_keys_for_nobody_belong_to_can_be_blocked_and_not_deleted() {
     assert_eq!(gate.manage("/user/block", MASTER_KEY, named).await.status, 200);
     assert_eq!(gate.call(&key, "gpt-4o").await.status, 401);
 }
+
+#[tokio::test]
+async fn u5_an_address_that_nobody_vouches_for_finds_nobody_for_an_admin() {
+    let gate = Gate::new("door_doubt").await;
+    assert_eq!(enter(&gate, person("eve", "ceo@acme.example", false)).await.status, 200);
+    for (path, body) in [
+        ("/user/update", json!({"user_email": "ceo@acme.example", "user_role": "proxy_admin"})),
+        ("/user/block", json!({"user_ids": ["ceo@acme.example"]})),
+        ("/key/generate", json!({"user_id": "ceo@acme.example"})),
+    ] {
+        let seen = gate.manage(path, MASTER_KEY, body).await;
+        assert!(matches!(seen.status, 400 | 404), "{path}: {seen:?}");
+    }
+    make(&gate, "ceo@acme.example").await;
+    let found = json!({"user_email": "ceo@acme.example", "user_role": "proxy_admin"});
+    assert_eq!(gate.manage("/user/update", MASTER_KEY, found).await.status, 200);
+    let people = gate.people().await;
+    let eve = people.iter().find(|p| p.signed_in_at.is_some()).unwrap();
+    assert_eq!(eve.user.role.name(), "internal_user");
+}
+
+#[tokio::test]
+async fn u5_an_invitation_follows_its_corrected_address() {
+    let gate = Gate::with("door_typo", AUTHORITY).await;
+    let made = make(&gate, "bob@acme.example").await;
+    let change = json!({"user_id": made, "user_email": "rob@acme.example"});
+    assert_eq!(gate.manage("/user/update", MASTER_KEY, change).await.status, 200);
+    enter(&gate, person("bob", "bob@acme.example", true)).await;
+    enter(&gate, person("rob", "rob@acme.example", true)).await;
+    let people = gate.people().await;
+    let made = people.iter().find(|p| p.user.id.as_str() == made).unwrap();
+    assert_eq!(made.user.email.as_deref(), Some("rob@acme.example"));
+    assert!(people.len() == 2 && made.signed_in_at.is_some(), "{people:?}");
+}
+
+#[tokio::test]
+async fn c10_a_role_that_the_provider_changes_ends_other_sessions() {
+    let gate = Gate::with("door_promoted", "signin.admin_groups = [\"ops\"]").await;
+    let with = |groups: Value| {
+        let mut claims = person("ada", "ada@acme.example", true);
+        claims["groups"] = groups;
+        claims
+    };
+    gate.idp.claims(with(json!([])));
+    let old = gate.browser();
+    old.walk("/sso/login?return_to=/").await;
+    assert_eq!(enter(&gate, with(json!(["ops"]))).await.status, 200);
+    assert!(old.get("/").await.location.is_some(), "no admin by a session of before");
+}

@@ -275,3 +275,38 @@ async fn a_key_that_is_ended_cuts_its_own_calls_only() {
     assert!(!other.is_finished());
     other.abort();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i7_of_many_first_calls_at_once_none_escapes() {
+    let gate = Gate::with("leave_cold", SETTINGS).await;
+    let having = have(&gate).await;
+    having.stream.abort();
+    // Nobody has it in memory.
+    let gate = gate.restarted().await;
+    let streams = (0..8).map(|_| endless(&gate, &having.team_key));
+    let streams = futures_util::future::join_all(streams).await;
+    let since = Instant::now();
+    let block = json!({"user_ids": [having.user]});
+    assert_eq!(gate.manage("/user/block", MASTER_KEY, block).await.status, 200);
+    for stream in streams {
+        cut_in_time(stream, since, "cold").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_back_within_the_grace_goes_on() {
+    let gate = Gate::with("leave_back", SETTINGS).await;
+    let having = have(&gate).await;
+    let named = json!({"user_ids": [having.user]});
+    assert_eq!(gate.manage("/user/block", MASTER_KEY, named.clone()).await.status, 200);
+    assert_eq!(gate.manage("/user/unblock", MASTER_KEY, named.clone()).await.status, 200);
+    assert_eq!(gate.call(&having.team_key, "gpt-4o").await.status, 200);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!having.stream.is_finished(), "its key counts");
+    assert_eq!(gate.call(&having.team_key, "gpt-4o").await.status, 200);
+    // And who was cut, and then let in again, is served again.
+    assert_eq!(gate.manage("/user/block", MASTER_KEY, named.clone()).await.status, 200);
+    cut_in_time(having.stream, having.since, "blocked for good").await;
+    assert_eq!(gate.manage("/user/unblock", MASTER_KEY, named).await.status, 200);
+    assert_eq!(gate.call(&having.team_key, "gpt-4o").await.status, 200);
+}

@@ -78,7 +78,6 @@ fn may(actor: &str, path: &str) -> bool {
     let of_a_teams_admin = [
         "/team/member_add",
         "/team/member_delete",
-        "/key/generate",
         "/key/service-account/generate",
         "/key/update",
         "/key/block",
@@ -151,8 +150,9 @@ async fn o8_nobody_edits_themselves_into_more() {
             json!({"team_id": world.other_team, "models": ["*"]}),
         ] {
             let seen = gate.manage("/key/generate", own, fields.clone()).await;
-            let runs = *actor == "foreign-admin" && !fields["team_id"].is_null();
-            assert_eq!(seen.status == 200, runs, "{actor} {fields}: {seen:?}");
+            // A team's admin names nobody else; without a name it is their own key in their own team.
+            let own = *actor == "foreign-admin" && fields["user_id"].is_null();
+            assert_eq!(seen.status == 200, own, "{actor} {fields}: {seen:?}");
         }
     }
     let roles = gate.get("/user/list?page_size=100", MASTER_KEY).await.json();
@@ -249,4 +249,23 @@ async fn a_role_that_only_looks_makes_no_key_by_any_way() {
         assert_eq!(gate.get(crate::support::LINK, &app).await.status, 403, "{role}");
         assert_eq!(gate.call(&app, "gpt-4o").await.status, 200, "what they have goes on");
     }
+}
+
+#[tokio::test]
+async fn o8_a_team_s_admin_gets_no_key_that_acts_as_an_admin_who_was_put_into_the_team() {
+    let gate = Gate::new("roles_lure").await;
+    let world = world(&gate).await;
+    let (_, eve) = world.actors.iter().find(|(actor, _)| *actor == "team-admin").unwrap();
+    let member = json!({"team_id": world.team, "member": {"user_id": "an-admin"}});
+    assert_eq!(gate.manage("/team/member_add", eve, member).await.status, 200);
+    for user in ["an-admin", "victim", "no-such-person"] {
+        let wish = json!({"user_id": user, "team_id": world.team});
+        let seen = gate.manage("/key/generate", eve, wish).await;
+        assert_eq!(seen.status, 403, "{user}, and nobody learns who there is: {seen:?}");
+    }
+    let own = json!({"team_id": world.team});
+    let service = gate.manage("/key/service-account/generate", eve, own).await.json();
+    let service = service["key"].as_str().unwrap();
+    assert_eq!(gate.get("/audit/logs", service).await.status, 403);
+    assert_eq!(gate.get("/user/list", service).await.status, 403);
 }

@@ -44,7 +44,7 @@ pub(super) fn routes() -> Router<Arc<Inner>> {
         .route("/entra/{tenant}/authorize", get(authorize))
         .route("/entra/{tenant}/token", post(entra_token))
         .route("/keys", get(jwks))
-        .route("/graph/v1.0/me/memberOf", get(member_of))
+        .route("/graph/v1.0/me/transitiveMemberOf", get(member_of))
         .route("/graph.evil/v1.0/me/memberOf", get(looks_like_graph))
         .route("/github/login/oauth/authorize", get(authorize))
         .route("/github/login/oauth/access_token", post(github_token))
@@ -133,7 +133,7 @@ async fn member_of(
     value.push(json!({"@odata.type": "#microsoft.graph.directoryRole", "id": "a-role"}));
     let mut page = json!({"value": value});
     if from + 10 < known.graph.groups.len() {
-        let own = format!("{url}/graph/v1.0/me/memberOf?from={}", from + 10);
+        let own = format!("{url}/graph/v1.0/me/transitiveMemberOf?from={}", from + 10);
         page["@odata.nextLink"] = json!(known.graph.next.clone().unwrap_or(own));
     }
     Json(page).into_response()
