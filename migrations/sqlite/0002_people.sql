@@ -5,10 +5,13 @@ ALTER TABLE users ADD COLUMN off_reason TEXT;
 ALTER TABLE users ADD COLUMN off_issuer TEXT;
 ALTER TABLE users ADD COLUMN email_doubt INTEGER;
 ALTER TABLE users ADD COLUMN hand_role TEXT;
+ALTER TABLE users ADD COLUMN role_by TEXT;
 ALTER TABLE users ADD COLUMN models TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE users ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE users ADD COLUMN default_team TEXT;
 ALTER TABLE users ADD COLUMN service_of TEXT;
+UPDATE users SET hand_role = role WHERE id IN (SELECT user_id FROM identities WHERE issuer = 'local');
+UPDATE users SET role_by = 'group' WHERE role = 'proxy_admin' AND hand_role IS NULL;
 DROP INDEX users_by_email;
 CREATE INDEX users_by_age ON users (service_of, created_at, id, role);
 

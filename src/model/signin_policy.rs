@@ -64,10 +64,12 @@ impl Refused {
 pub enum RoleSaid {
     /// The provider gives it, or a setting does.
     Is(Role),
+    /// An admin by one of `signin.admin_groups`.
+    AdminByGroup,
     /// None is given: what an admin set by hand counts, else `internal_user`.
     Nothing,
-    /// It cannot be told: the role stays as it is.
-    Unknown,
+    /// Groups cannot be told: who is an admin by group stays one; others are what is said, if anything is.
+    Unknown(Option<Role>),
 }
 
 impl SigninPolicy {
@@ -102,16 +104,16 @@ impl SigninPolicy {
     }
 
     fn role(&self, identity: &Identity) -> RoleSaid {
-        let by_group = shares(&self.admin_groups, identity.groups.as_deref().unwrap_or_default());
         let by_id = self.admin_subject.as_deref() == Some(identity.subject.as_str());
-        if by_group || by_id || identity.role == Some(Role::ProxyAdmin) {
+        if by_id {
             return RoleSaid::Is(Role::ProxyAdmin);
         }
-        // An admin by a group we cannot see just now stays one (field report K02).
-        if identity.groups.is_none() && !self.admin_groups.is_empty() {
-            return RoleSaid::Unknown;
+        match identity.groups.as_deref() {
+            Some(groups) if shares(&self.admin_groups, groups) => RoleSaid::AdminByGroup,
+            // An admin by a group we cannot see just now stays one (field report K02).
+            None if !self.admin_groups.is_empty() => RoleSaid::Unknown(identity.role),
+            _ => identity.role.map_or(RoleSaid::Nothing, RoleSaid::Is),
         }
-        identity.role.map_or(RoleSaid::Nothing, RoleSaid::Is)
     }
 
     /// Whether a provider that says nothing of groups leaves a rule without its answer.
@@ -186,11 +188,11 @@ mod tests {
         let policy = SigninPolicy { admin_groups: vec!["ops".into()], ..SigninPolicy::default() };
         assert_eq!(
             policy.admit(&ada(), &[]),
-            Ok(RoleSaid::Unknown),
+            Ok(RoleSaid::Unknown(None)),
             "unknown groups demote nobody"
         );
         let ops = Identity { groups: Some(vec!["ops".into()]), ..ada() };
-        assert_eq!(policy.admit(&ops, &[]), ADMIN);
+        assert_eq!(policy.admit(&ops, &[]), Ok(RoleSaid::AdminByGroup));
     }
 
     #[test]

@@ -145,7 +145,7 @@ pub(super) fn admit(
     if identity.issuer == accounts::ISSUER {
         let is_admin = policy.admin_subject.as_deref() == Some(identity.subject.as_str());
         let role = if is_admin { Some(Role::ProxyAdmin) } else { identity.role };
-        return Ok(role.map_or(RoleSaid::Unknown, RoleSaid::Is));
+        return Ok(role.map_or(RoleSaid::Nothing, RoleSaid::Is));
     }
     if identity.groups.is_none() && policy.looks_at_groups() {
         tracing::warn!(

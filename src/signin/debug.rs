@@ -125,7 +125,11 @@ fn verdict(signin: &Signin, identity: &Identity, idp: Option<&Idp>) -> String {
     let role = match admit(signin, identity, idp) {
         Ok(RoleSaid::Is(role)) => role.name().to_owned(),
         Ok(RoleSaid::Nothing) => "what an admin set here, else internal_user".into(),
-        Ok(RoleSaid::Unknown) => "what they are already, since groups are not known".into(),
+        Ok(RoleSaid::AdminByGroup) => "proxy_admin, by a group".into(),
+        Ok(RoleSaid::Unknown(said)) => format!(
+            "proxy_admin if they were by group, since groups are not known, else {}",
+            said.map_or("what an admin set here", Role::name)
+        ),
         Err(why) => return format!("They would be refused. {why}"),
     };
     let teams = match &identity.groups {

@@ -47,6 +47,8 @@ struct Before {
     role: Role,
     /// What an admin set.
     by_hand: Option<Role>,
+    /// `group`: by one of `signin.admin_groups`.
+    by: Option<String>,
     email: Option<String>,
     name: Option<String>,
     off: bool,
@@ -73,7 +75,7 @@ impl Operation for SignIn {
         let before: Option<Before> = tx
             .optional(
                 "UPDATE users SET id = id WHERE id = $1
-                 RETURNING role, hand_role, email, name, off_at IS NOT NULL,
+                 RETURNING role, hand_role, role_by, email, name, off_at IS NOT NULL,
                      blocked_at IS NOT NULL, signed_in_at IS NULL",
                 (&id,),
             )
@@ -168,30 +170,37 @@ impl SignIn {
     ) -> Result<User, Error> {
         let who = &self.identity;
         let by_hand = before.and_then(|was| was.by_hand);
+        let by_group = before.is_some_and(|was| was.by.is_some());
         let role = match self.role {
             RoleSaid::Is(role) => role,
             RoleSaid::Nothing => by_hand.unwrap_or(Role::InternalUser),
-            RoleSaid::Unknown => before.map_or(Role::InternalUser, |was| was.role),
+            RoleSaid::AdminByGroup => Role::ProxyAdmin,
+            RoleSaid::Unknown(_) if by_group => Role::ProxyAdmin,
+            RoleSaid::Unknown(said) => said.or(by_hand).unwrap_or(Role::InternalUser),
         };
+        let stays = by_group && matches!(self.role, RoleSaid::Unknown(_));
+        let role_by = (stays || self.role == RoleSaid::AdminByGroup).then_some("group");
         // An address that nobody vouches for is shown, and finds nobody.
         let doubt = who.trusted_email().is_none().then_some(self.act.at);
         let user: User = tx
             .one(
                 concat!(
-                    "INSERT INTO users (id, email, name, role, created_at, signed_in_at, email_doubt)
-                     VALUES ($1, $2, $3, $4, $5, $5, $6)
+                    "INSERT INTO users (id, email, name, role, created_at, signed_in_at, email_doubt,
+                         role_by)
+                     VALUES ($1, $2, $3, $4, $5, $5, $6, $7)
                      ON CONFLICT (id) DO UPDATE SET
                          email_doubt = CASE WHEN excluded.email IS NULL THEN users.email_doubt
                              ELSE excluded.email_doubt END,
                          email = COALESCE(excluded.email, users.email),
                          name = COALESCE(excluded.name, users.name),
                          role = excluded.role,
+                         role_by = excluded.role_by,
                          signed_in_at = excluded.signed_in_at,
                          off_at = NULL, off_reason = NULL, off_issuer = NULL
                      RETURNING ",
                     user_columns!()
                 ),
-                (id, &who.email, &who.name, role, self.act.at, doubt),
+                (id, &who.email, &who.name, role, self.act.at, doubt, role_by),
             )
             .await?;
         let known = before.map(|was| (was.email.as_ref(), was.name.as_ref()));
@@ -220,6 +229,7 @@ impl FromRow for Before {
         Ok(Self {
             role: row.take()?,
             by_hand: row.take()?,
+            by: row.take()?,
             email: row.take()?,
             name: row.take()?,
             off: row.take()?,

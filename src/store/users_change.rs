@@ -188,6 +188,7 @@ async fn save(tx: &mut Tx<'_>, listed: &Listed, by_hand: Option<Role>) -> Result
     let user = &listed.user;
     tx.run(
         "UPDATE users SET email = $2, name = $3, role = $4, hand_role = COALESCE($5, hand_role),
+             role_by = CASE WHEN CAST($5 AS TEXT) IS NULL THEN role_by ELSE NULL END,
              models = $6, metadata = $7, default_team = $8 WHERE id = $1",
         (
             &user.id,

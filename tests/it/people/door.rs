@@ -227,3 +227,30 @@ async fn c10_a_role_that_the_provider_changes_ends_other_sessions() {
     assert_eq!(enter(&gate, with(json!(["ops"]))).await.status, 200);
     assert!(old.get("/").await.location.is_some(), "no admin by a session of before");
 }
+
+#[tokio::test]
+async fn u14_an_admin_by_a_provider_s_own_word_is_none_when_it_says_so_though_groups_are_unknown() {
+    let settings = format!("signin.admin_groups = [\"ops\"]\n{AUTHORITY}role_claim = \"role\"\n");
+    let gate = Gate::with("door_demoted", &settings).await;
+    let with = |role: Value, groups: Value| {
+        let mut claims = person("ada", "ada@acme.example", true);
+        claims["role"] = role;
+        if !groups.is_null() {
+            claims["groups"] = groups;
+        }
+        claims
+    };
+    let role = async || gate.people().await[0].user.role.name();
+    for (claims, expected) in [
+        (with(json!("internal_user_viewer"), json!(null)), "internal_user_viewer"),
+        (with(json!("proxy_admin"), json!(null)), "proxy_admin"),
+        (with(json!("internal_user"), json!(null)), "internal_user"),
+        (with(json!(null), json!(["ops"])), "proxy_admin"),
+        (with(json!(null), json!(null)), "proxy_admin"),
+        (with(json!("internal_user"), json!(null)), "proxy_admin"),
+        (with(json!(null), json!([])), "internal_user"),
+    ] {
+        assert_eq!(enter(&gate, claims.clone()).await.status, 200);
+        assert_eq!(role().await, expected, "{claims}");
+    }
+}
