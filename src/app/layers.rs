@@ -92,8 +92,19 @@ fn was_moved(headers: &HeaderMap) -> bool {
 
 /// Pages use cookies; everything else is for programs.
 fn is_page(path: &str) -> bool {
-    const PAGES: [&str; 8] =
-        ["/login", "/fallback/", "/sso/", "/connect/", "/logout", "/setup/", "/keys/", "/ui"];
+    const PAGES: [&str; 11] = [
+        "/login",
+        "/fallback/",
+        "/sso/",
+        "/connect/",
+        "/logout",
+        "/setup/",
+        "/keys/",
+        "/ui",
+        "/people",
+        "/password",
+        "/reset/",
+    ];
     path == "/" || PAGES.iter().any(|page| path.starts_with(page))
 }
 

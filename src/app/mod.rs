@@ -107,8 +107,14 @@ impl Shared {
         };
         let signin = Signin::new(config, parts);
         let journey = Journey::new(config, world.clone(), site.clone(), guard.clone());
-        let manage =
-            Manage::new(world.clone(), site.clone(), guard.clone(), books.clone(), keyring.clone());
+        let domains = config.idps.iter().flat_map(|idp| idp.domains.clone()).collect();
+        let manage = Manage::new(
+            world.clone(),
+            site.clone(),
+            guard.clone(),
+            books.clone(),
+            (keyring.clone(), domains),
+        );
         let console = Console::new(world, site.clone(), guard.clone(), books.clone());
         let health = Health {
             store,

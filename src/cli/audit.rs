@@ -18,6 +18,9 @@ pub(super) struct Audit {
     /// Only what was done to this id
     #[arg(long)]
     subject: Option<String>,
+    /// Only what concerns this person's id: them, their keys, their places in teams
+    #[arg(long)]
+    user: Option<String>,
     /// From this date (2026-11-25) or moment (2026-11-25T12:00:00Z) on, UTC
     #[arg(long, value_name = "DATE")]
     since: Option<String>,
@@ -46,6 +49,7 @@ impl Audit {
             actor: self.actor,
             action: self.action,
             subject: self.subject,
+            user: self.user,
             since: moment("--since", self.since)?,
             until: moment("--until", self.until)?,
             after: None,
@@ -73,7 +77,10 @@ fn as_row(line: &Line) -> Vec<String> {
         line.at.rfc3339(),
         line.actor.clone(),
         line.action.clone(),
-        line.subject.clone(),
+        match line.user.as_ref().filter(|user| **user != line.subject) {
+            Some(user) => format!("{} of {user}", line.subject),
+            None => line.subject.clone(),
+        },
         line.address.clone().unwrap_or_else(|| "-".into()),
         format!("{}{change}", line.detail).trim().to_owned(),
     ]

@@ -60,6 +60,11 @@ fn describe(config: &Config) {
             "          redirect URI to register: {}/sso/callback{callback}",
             config.server.base_url
         );
+        let domains = match idp.domains.as_slice() {
+            [] => "nobody, since domains is not set".to_owned(),
+            domains => format!("with {} in their e-mail", domains.join(", ")),
+        };
+        println!("          claims of people made in advance: {domains}");
     }
     for model in &config.models {
         println!("model     {} by {} as {}", model.name, model.upstream, model.upstream_model);

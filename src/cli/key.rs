@@ -209,16 +209,8 @@ impl Revoke {
                 ));
             }
         };
-        let mut ended = 0;
-        loop {
-            let operation = EndKeys { which: which.clone(), act: opened.act() };
-            let some = opened.store.write(operation).await?.len();
-            ended += some;
-            if some < EndKeys::MOST {
-                break;
-            }
-            eprintln!("{ended} revoked so far");
-        }
+        let told = |ended: usize| eprintln!("{ended} revoked so far");
+        let ended = EndKeys::all(&opened.store, &which, || opened.act(), told).await?;
         if ended == 0 {
             return Err(Failure::failed("no key fits: `gatekey key list` shows all there are"));
         }

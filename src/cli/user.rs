@@ -1,10 +1,10 @@
 //! `gatekey user`.
 use super::{failure::Failure, opened::Opened, table};
 use crate::{
-    idp::hash_password,
+    idp::{hash_password, wrong_with},
     model::{Handle, Role, Timestamp, User, UserId},
     store::{
-        accounts::{AddAccount, OfferReset},
+        accounts::{AddAccount, Added, OfferReset},
         leaving::{Back, Leave, Return, Who},
         users::{ListUsers, Listed},
         users_change::{UpdateUser, UserPatch, delete_user},
@@ -17,8 +17,6 @@ use std::{
     path::PathBuf,
 };
 
-const SHORTEST: usize = 8;
-
 #[derive(Subcommand)]
 #[expect(clippy::doc_markdown, reason = "it is the text of --help")]
 pub(super) enum Verb {
@@ -30,7 +28,7 @@ pub(super) enum Verb {
     List(List),
     /// Give a person a role: proxy_admin, proxy_admin_viewer, internal_user or internal_user_viewer
     ///
-    /// It counts when the provider gives none, and the person signs in again to have it.
+    /// It counts when the provider gives none, and the person signs in again to have it. "none" takes it back.
     Role(SetRole),
     /// Block a person: sessions end, keys refuse within a second, running calls are cut
     Block(Block),
@@ -65,7 +63,7 @@ pub(super) struct List {
 pub(super) struct SetRole {
     /// An id, a local account, or an e-mail that one person has
     user: String,
-    /// The role
+    /// The role, or "none"
     role: String,
 }
 
@@ -106,10 +104,8 @@ impl Add {
             return Err(Failure::usage("the e-mail must have 1 to 255 characters"));
         }
         let password = password()?;
-        if password.len() < SHORTEST || password.len() > 1024 {
-            return Err(Failure::usage(format!(
-                "the password must have {SHORTEST} to 1024 characters"
-            )));
+        if let Some(wrong) = wrong_with(&password) {
+            return Err(Failure::usage(format!("that password will not do. {wrong}")));
         }
         let role = if self.admin { Role::ProxyAdmin } else { Role::InternalUser };
         let fresh = UserId::new(opened.entropy.draw());
@@ -121,10 +117,20 @@ impl Add {
             fresh: fresh.clone(),
             act: opened.act(),
         };
-        if !opened.store.write(add).await? {
-            return Err(Failure::failed(format!("there is a local account {username:?} already")));
+        match opened.store.write(add).await? {
+            Added::Done => println!("{fresh}"),
+            Added::NameTaken => {
+                let text = format!("there is a local account {username:?} already");
+                return Err(Failure::failed(text));
+            }
+            Added::NameOf(owner) => {
+                let text = format!(
+                    "{username:?} was an account of the settings, and a name is never handed on: choose \
+                     another, or first delete who had it (gatekey user delete {owner})"
+                );
+                return Err(Failure::failed(text));
+            }
         }
-        println!("{fresh}");
         Ok(())
     }
 }
@@ -201,15 +207,20 @@ fn as_row(listed: &Listed) -> Vec<String> {
 
 impl SetRole {
     async fn run(self, opened: &Opened) -> Result<(), Failure> {
-        let role = Role::parse(&self.role).ok_or_else(|| {
-            let all = "proxy_admin, proxy_admin_viewer, internal_user, internal_user_viewer";
-            Failure::usage(format!("{:?} is no role; there is: {all}", self.role))
-        })?;
+        let role = match (self.role.as_str(), Role::parse(&self.role)) {
+            ("none", _) => None,
+            (_, Some(role)) => Some(role),
+            (text, None) => {
+                let all =
+                    "proxy_admin, proxy_admin_viewer, internal_user, internal_user_viewer, or none";
+                return Err(Failure::usage(format!("{text:?} is no role; there is: {all}")));
+            }
+        };
         let user = opened.person(&self.user).await?;
         let patch = UserPatch { role: Some(role), ..UserPatch::default() };
         let update = UpdateUser { id: user.id.clone(), patch, act: opened.act() };
-        opened.store.write(update).await?.ok_or_else(|| gone(&user))?;
-        println!("{} is {}", user.shown(), role.name());
+        let changed = opened.store.write(update).await?.ok_or_else(|| gone(&user))?;
+        println!("{} is {}", user.shown(), changed.user.role.name());
         Ok(())
     }
 }

@@ -3,6 +3,7 @@ use super::{
     reader::{Reader, Section},
     secret::Secret,
     setting::SafeUrl,
+    signin::plain,
 };
 use crate::model::SigninPolicy;
 use http::HeaderName;
@@ -51,6 +52,8 @@ pub struct Microsoft {
     /// An id, a domain, or `common`, `organizations`, `consumers`.
     pub tenant: String,
     pub graph: String,
+    /// Whether Graph is asked for groups that a token does not name: only where rules look at them.
+    pub asks_graph: bool,
 }
 
 impl Microsoft {
@@ -168,13 +171,34 @@ fn one(mut s: Section, reader: &mut Reader, looks_at_groups: bool) -> Option<Idp
         scopes,
         claims,
         prompt,
-        domains: domains
-            .iter()
-            .map(|domain| domain.trim_start_matches('@').to_ascii_lowercase())
-            .collect(),
+        domains: plain(&domains),
         tenants: tenants.into_iter().filter(|tenant| tenant != "*").collect(),
         plain_callback: false,
     })
+}
+
+/// Groups that nobody looks at are not asked for.
+pub(super) fn ask_for_groups(idps: &mut [Idp], looks_at_groups: bool) {
+    for idp in idps {
+        if let Kind::Microsoft(microsoft) = &mut idp.kind {
+            // Graph knows ids; a claim of another name may hold something else.
+            microsoft.asks_graph = looks_at_groups && idp.claims.groups == "groups";
+        }
+    }
+}
+
+/// `signin.claim_domains`: what a provider without a section of its own cannot say.
+pub(super) fn give_domains(reader: &mut Reader, idps: &mut [Idp], domains: &[String]) {
+    match idps {
+        _ if domains.is_empty() => {}
+        [only] if only.domains.is_empty() => only.domains = domains.to_vec(),
+        _ => {
+            reader.warn(
+                "signin.claim_domains does nothing: it is for one provider without domains of its own; use [[idp]] \
+                 domains",
+            );
+        }
+    }
 }
 
 /// Where the provider has no tenants, a list of them would put everybody out.
@@ -267,6 +291,7 @@ fn kind(s: &mut Section, reader: &mut Reader) -> Option<Kind> {
                 authority: url(s, reader, "authority", MICROSOFT),
                 tenant: tenant?,
                 graph: url(s, reader, "graph", GRAPH),
+                asks_graph: false,
             }))
         }
         Some("github") => {

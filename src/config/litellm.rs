@@ -34,7 +34,8 @@ fn microsoft(reader: &mut Reader) -> Option<Idp> {
         }
         return None;
     };
-    let microsoft = Microsoft { authority: MICROSOFT.into(), tenant, graph: GRAPH.into() };
+    let (authority, graph) = (MICROSOFT.into(), GRAPH.into());
+    let microsoft = Microsoft { authority, tenant, graph, asks_graph: false };
     if microsoft.is_open() {
         reader.warn(format!(
             "MICROSOFT_TENANT={} lets in everybody who has a Microsoft account; name your tenant, or use \

@@ -84,6 +84,8 @@ impl Config {
         let signin = Signin::read(&mut reader);
         let mut idps = idps::read(&mut reader, signin.policy.looks_at_groups());
         idps.extend(litellm::idps(&mut reader));
+        idps::ask_for_groups(&mut idps, signin.policy.looks_at_groups());
+        idps::give_domains(&mut reader, &mut idps, &signin.claim_domains);
         idps::warn_of_open_doors(&mut reader, &idps, &signin.policy);
         let upstreams = upstreams::read_upstreams(&mut reader);
         let models = upstreams::read_models(&mut reader, &upstreams);

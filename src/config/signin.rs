@@ -6,6 +6,8 @@ use crate::model::{Lifetime, SigninPolicy, TeamRule};
 pub struct Signin {
     pub session_lifetime: Lifetime,
     pub policy: SigninPolicy,
+    /// `[[idp]] domains` of the only provider, where that is of the environment and has no section.
+    pub claim_domains: Vec<String>,
     /// With exactly one identity provider: go straight to it.
     pub auto_redirect: bool,
     /// Whether `/sso/debug/login` shows an admin what a provider says.
@@ -20,6 +22,7 @@ impl Signin {
         let domains: Vec<String> = s
             .get_or(reader, "allowed_email_domains", Some("ALLOWED_EMAIL_DOMAINS"))
             .unwrap_or_default();
+        let claim_domains: Vec<String> = s.get(reader, "claim_domains").unwrap_or_default();
         let username: Option<String> = s.get_or(reader, "admin_username", Some("UI_USERNAME"));
         let password: Option<Secret> = s.get_or(reader, "admin_password", Some("UI_PASSWORD"));
         if username.is_some() && password.is_none() {
@@ -31,16 +34,14 @@ impl Signin {
         let signin = Self {
             session_lifetime: s.get(reader, "session_lifetime").unwrap_or(Lifetime::hours(12)),
             policy: SigninPolicy {
-                email_domains: domains
-                    .iter()
-                    .map(|domain| domain.trim_start_matches('@').to_ascii_lowercase())
-                    .collect(),
+                email_domains: plain(&domains),
                 required_groups: s.get(reader, "required_groups").unwrap_or_default(),
                 admin_groups: s.get(reader, "admin_groups").unwrap_or_default(),
                 admin_subject: s.get_or(reader, "admin_subject", Some("PROXY_ADMIN_ID")),
                 default_team: s.get(reader, "default_team"),
                 teams: Vec::new(),
             },
+            claim_domains: plain(&claim_domains),
             auto_redirect: s
                 .get_or(reader, "auto_redirect", Some("AUTO_REDIRECT_UI_LOGIN_TO_SSO"))
                 .unwrap_or(true),
@@ -51,6 +52,11 @@ impl Signin {
         let policy = SigninPolicy { teams: teams(reader), ..signin.policy };
         Self { policy, ..signin }
     }
+}
+
+/// As they are compared.
+pub(super) fn plain(domains: &[String]) -> Vec<String> {
+    domains.iter().map(|domain| domain.trim_start_matches('@').to_ascii_lowercase()).collect()
 }
 
 /// `[[team]]`: which groups lead to which team.

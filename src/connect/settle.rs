@@ -140,8 +140,11 @@ impl Journey {
         user: Option<UserId>,
         address: ClientAddress,
     ) -> Result<Settled, Refusal> {
-        let user = user.unwrap_or_else(|| UserId::named("nobody"));
-        let entry = self.act(&user, address, gate.at).entry("connect.denied", &denial.app.id);
+        let actor = user.clone().unwrap_or_else(|| UserId::named("nobody"));
+        let mut entry = self.act(&actor, address, gate.at).entry("connect.denied", &denial.app.id);
+        if let Some(user) = &user {
+            entry = entry.of_user(user);
+        }
         let first = self.store.write(Deny { gate, entry }).await?;
         if first { Ok(Settled::Denied(denial)) } else { Err(Refusal::NotHere) }
     }

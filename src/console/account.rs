@@ -36,6 +36,8 @@ struct Account<'a> {
     /// Whether the password is kept here.
     has_password: bool,
     sees_people: bool,
+    /// Whether keys can be made for them at all.
+    makes_keys: bool,
 }
 
 impl Account<'_> {
@@ -67,6 +69,7 @@ pub(super) async fn get(
 async fn page<'a>(console: &'a Console, session: &'a Session) -> Result<Account<'a>, store::Error> {
     let (user, token) = (&session.user, session.form_token());
     let teams = console.store.read(TeamsOf(user.id.clone())).await?;
+    let rights = Rights::of_person(user, &teams);
     let local = console.store.read(LocalNameOf(user.id.clone())).await?;
     Ok(Account {
         site: &console.site,
@@ -74,7 +77,8 @@ async fn page<'a>(console: &'a Console, session: &'a Session) -> Result<Account<
         idp: &session.idp,
         since: session.signed_in_at.in_words(),
         form_token: token.clone(),
-        sees_people: Rights::of_person(user, &teams).sees_all(),
+        sees_people: rights.sees_all(),
+        makes_keys: rights.changes(),
         teams,
         sessions: sessions::of(console, &user.id, session.hash).await?,
         keys: Keys::of(console, &user.id, (token, "/".into(), true)).await?,
@@ -89,6 +93,7 @@ pub(super) async fn default_team(State(console): State<Console>, sent: Sent) -> 
     let outcome = async {
         let teams = console.store.read(TeamsOf(user.clone())).await?;
         let own = team.as_ref().is_none_or(|team| teams.iter().any(|m| m.team == *team));
+        let own = own && Rights::of_person(&sent.session.user, &teams).changes();
         if own {
             let patch = UserPatch { default_team: Some(team), ..UserPatch::default() };
             console.store.write(UpdateUser { id: user, patch, act: sent.act(&console) }).await?;
@@ -98,7 +103,8 @@ pub(super) async fn default_team(State(console): State<Console>, sent: Sent) -> 
     match outcome.await {
         Ok(true) => sent.back(),
         Ok(false) => {
-            let text = "You are not in that team. Nothing was changed.";
+            let text =
+                "You are not in that team, or your role may not make keys. Nothing was changed.";
             Problem::new(StatusCode::FORBIDDEN, "Not your team", text)
                 .with_way("Your account", "/")
                 .into_response()

@@ -80,7 +80,7 @@ async fn page<'a>(
     let (person, token) = (&listed.user, session.form_token());
     let (id, path) = (person.id.clone(), path_of(person));
     let may_change = Rights::of_person(&session.user, &[]).is_admin();
-    let lines = Lines { subject: Some(id.to_string()), limit: 10, ..Lines::default() };
+    let lines = Lines { user: Some(id.to_string()), limit: 10, ..Lines::default() };
     let events = console.store.read(lines).await?;
     Ok(Person {
         site: &console.site,

@@ -222,7 +222,8 @@ impl Guard {
                     actor: user.to_string(),
                     address: Some(from.to_string()),
                 };
-                let entry = act.entry("key.used_after_end", &id).of_app(app.as_deref());
+                let entry = act.entry("key.used_after_end", &id).of_user(&user);
+                let entry = entry.of_app(app.as_deref());
                 tracing::warn!(key = %entry.subject, address = %from, "an ended key was used");
                 if let Err(error) = inner.store.write(Note(entry)).await {
                     tracing::error!(%error, "the use of an ended key could not be noted");

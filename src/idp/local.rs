@@ -32,6 +32,19 @@ pub fn hash_password(password: &str) -> String {
         .to_string()
 }
 
+const SHORTEST: usize = 12;
+const LONGEST: usize = 1024;
+
+/// Why a new password will not do, wherever it is chosen.
+#[must_use]
+pub fn wrong_with(password: &str) -> Option<&'static str> {
+    match password.chars().count() {
+        ..SHORTEST => Some("Use at least 12 characters."),
+        SHORTEST..=LONGEST => None,
+        _ => Some("Use at most 1024 characters."),
+    }
+}
+
 impl Local {
     #[must_use]
     pub fn new(store: Store, signin: &Signin) -> Self {

@@ -1,5 +1,5 @@
 //! Entra ID: one tenant or many, app roles, and groups from the claim, or from Graph when a person is in more
-//! than fit into a token.
+//! than fit into a token, or in none.
 use super::{Fault, Leg, claims, discovery::get_json, oidc::Oidc};
 use crate::{config, model::Identity, world::Outbound};
 use serde::Deserialize;
@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 pub(super) struct Microsoft {
     pub(super) oidc: Oidc,
     pub(super) graph: String,
+    /// Whether any rule looks at groups.
+    pub(super) asks_graph: bool,
     /// Whether people of every tenant come here.
     pub(super) open: bool,
     pub(super) outbound: Outbound,
@@ -46,7 +48,8 @@ impl Microsoft {
         let identity = claims::identity(&verified.issuer, subject, said, &idp.claims);
         let groups = match identity.groups {
             Some(groups) => Some(groups),
-            None if is_overlarge(said) => self.ask_graph(&tokens).await,
+            // Also when Entra says nothing: it leaves the claim out for whoever is in no group any more.
+            None if self.asks_graph => self.ask_graph(&tokens).await,
             None => None,
         };
         Ok(Identity {
@@ -82,14 +85,14 @@ impl Microsoft {
         let for_graph = tokens.scope.as_deref().is_none_or(|all| all.split_whitespace().any(good));
         if !for_graph {
             tracing::warn!(
-                "too many groups for a token, and the access token is not for Graph: idp.scopes needs User.Read"
+                "the token names no groups, and the access token is not for Graph: idp.scopes needs User.Read"
             );
             return None;
         }
         match self.groups(&tokens.access_token).await {
             Ok(groups) => Some(groups),
             Err(fault) => {
-                tracing::warn!(%fault, "too many groups for a token, and Graph did not tell them");
+                tracing::warn!(%fault, "the token names no groups, and Graph did not tell them");
                 None
             }
         }
@@ -114,15 +117,4 @@ impl Microsoft {
         }
         Err(Fault::Invalid("Microsoft Graph never came to an end"))
     }
-}
-
-/// Entra leaves the claim out and says so, in one of two ways.
-fn is_overlarge(said: &Map<String, Value>) -> bool {
-    let elsewhere = said.get("_claim_names").and_then(|names| names.get("groups")).is_some();
-    let hinted = match said.get("hasgroups") {
-        Some(Value::Bool(yes)) => *yes,
-        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
-        _ => false,
-    };
-    elsewhere || hinted
 }

@@ -20,7 +20,7 @@ mod token;
 pub use check::Checked;
 pub use header::NoHeader;
 pub use leg::Leg;
-pub use local::{Local, hash_password};
+pub use local::{Local, hash_password, wrong_with};
 
 use crate::{
     config::{self, Config, IdpKind},
@@ -63,6 +63,7 @@ impl Ceremony {
                 Self::Microsoft(Box::new(microsoft::Microsoft {
                     oidc: oidc(Issuer::Entra { authority, tenant }),
                     graph: settings.graph.clone(),
+                    asks_graph: settings.asks_graph,
                     open: settings.is_open(),
                     outbound: outbound.clone(),
                 }))

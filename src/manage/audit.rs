@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use subtle::ConstantTimeEq as _;
 
 const LARGEST_PAGE: i64 = 500;
-const FILTERS: [&str; 5] = ["actor", "action", "subject", "since", "until"];
+const FILTERS: [&str; 6] = ["actor", "action", "subject", "user_id", "since", "until"];
 
 pub(super) async fn get(
     State(manage): State<Manage>,
@@ -64,6 +64,7 @@ fn wanted(asked: &BTreeMap<String, String>, limit: i64) -> Result<Lines, Refusal
         actor: asked.get("actor").cloned(),
         action: asked.get("action").cloned(),
         subject: asked.get("subject").cloned(),
+        user: asked.get("user_id").cloned(),
         since: moment("since")?,
         until: moment("until")?,
         after: None,

@@ -32,6 +32,8 @@ pub struct Manage {
     guard: Guard,
     books: Books,
     keyring: Arc<Keyring>,
+    /// E-mail domains in which somebody made in advance is claimed at a sign-in.
+    domains: Arc<[String]>,
 }
 
 impl Manage {
@@ -41,9 +43,9 @@ impl Manage {
         site: Site,
         guard: Guard,
         books: Books,
-        keyring: Arc<Keyring>,
+        (keyring, domains): (Arc<Keyring>, Arc<[String]>),
     ) -> Self {
-        Self { store, clock, entropy, site, guard, books, keyring }
+        Self { store, clock, entropy, site, guard, books, keyring, domains }
     }
 }
 

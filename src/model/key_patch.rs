@@ -37,16 +37,4 @@ impl KeyPatch {
             None => "key.update",
         }
     }
-
-    /// The names of what changes; never the values.
-    #[must_use]
-    pub fn fields(&self) -> Vec<&'static str> {
-        let named = [
-            ("alias", self.alias.is_some()),
-            ("models", self.models.is_some()),
-            ("expires", self.expires_at.is_some()),
-            ("metadata", self.metadata.0.is_some()),
-        ];
-        named.into_iter().filter(|(_, changes)| *changes).map(|(name, _)| name).collect()
-    }
 }

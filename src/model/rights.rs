@@ -129,9 +129,10 @@ impl Rights {
         self.sees_all() || self.is_key(&key.id) || self.is(&key.user) || self.runs_team_of(key)
     }
 
+    /// One's own, whatever the role: a key that has leaked must not wait for an admin.
     #[must_use]
     pub fn may_end_key(&self, key: &Key) -> bool {
-        self.is_key(&key.id) || self.may_change_key(key)
+        self.is_key(&key.id) || self.is(&key.user) || self.may_change_key(key)
     }
 
     /// Its fields. How far, is another question: a person's own key bounds what it changes.

@@ -31,6 +31,7 @@ pub(super) struct Tap {
     dialect: Dialect,
     keepalive: Duration,
     silent: Pin<Box<Sleep>>,
+    end: CancellationToken,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     stopping: CancellationToken,
     /// As long as it is held, the guard looks after this call.
@@ -81,7 +82,8 @@ impl Tap {
             dialect,
             keepalive,
             silent: Box::pin(tokio::time::sleep(keepalive)),
-            cut: Box::pin(cut.end.cancelled_owned()),
+            cut: Box::pin(cut.end.clone().cancelled_owned()),
+            end: cut.end,
             stopping: cut.stopping,
             _leash: cut.leash,
         }
@@ -191,6 +193,10 @@ impl Body for Tap {
                     return Poll::Ready(Some(Ok(Frame::data(passed))));
                 }
             }
+            if tap.end.is_cancelled() && tap.upstream.is_some() {
+                // Here too, where an upstream that is never silent would hide it.
+                return Poll::Ready(Some(tap.cut_off()));
+            }
             let Some(upstream) = &mut tap.upstream else { return Poll::Ready(None) };
             match Pin::new(upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -220,23 +226,25 @@ impl Body for Tap {
 }
 
 impl Tap {
-    /// The server stops, or nothing has come for long.
-    fn while_silent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            self.upstream = None;
-            if self.kind == Kind::Opaque {
-                self.call.end(End::Failed);
-                return Poll::Ready(Some(Err(Broken)));
-            }
-            let at_boundary = self.call.meter.at_boundary();
+    /// The key's end, or the server's, is the answer's.
+    fn cut_off(&mut self) -> Result<Frame<Bytes>, Broken> {
+        self.upstream = None;
+        let words = (self.kind != Kind::Opaque).then(|| {
             let why = if self.stopping.is_cancelled() {
                 "Gatekey is stopping; the answer is cut here."
             } else {
                 "This key does not work any more; the answer is cut here."
             };
-            let words = self.last_words(why, at_boundary);
-            self.call.end(End::Failed);
-            return Poll::Ready(Some(Ok(Frame::data(words))));
+            self.last_words(why, self.call.meter.at_boundary())
+        });
+        self.call.end(End::Failed);
+        words.map(Frame::data).ok_or(Broken)
+    }
+
+    /// The server stops, or nothing has come for long.
+    fn while_silent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(self.cut_off()));
         }
         if self.kind == Kind::Opaque {
             ready!(self.silent.as_mut().poll(cx));

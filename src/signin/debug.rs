@@ -3,7 +3,7 @@
 use super::{Signin, complete::admit, leave::leave, paths::sso_path};
 use crate::{
     idp::Idp,
-    model::{Identity, OwnPath, Role, RoleSaid, teams_of},
+    model::{Identity, OwnPath, Rights, Role, RoleSaid, teams_of},
     web::{self, Browser, NoSession, Page, Problem, Session, Site},
 };
 use askama::Template;
@@ -59,12 +59,7 @@ pub(super) async fn get(
         (None, _) => None,
     };
     let Some(idp) = idp else {
-        let mut page =
-            Problem::new(StatusCode::OK, "Which provider?", "Pick one to see what it says of you.");
-        for idp in signin.idps.all() {
-            page = page.with_way_named(idp.name(), format!("{HERE}?idp={}", idp.name()));
-        }
-        return page.into_response();
+        return choice(&signin);
     };
     if idp.is_in_front() {
         return web::see_other(&sso_path(idp.name(), &here));
@@ -75,16 +70,32 @@ pub(super) async fn get(
     }
 }
 
+fn choice(signin: &Signin) -> Response {
+    let all = signin.idps.all();
+    let (title, text) = if all.is_empty() {
+        ("No provider", "The settings have no [[idp]]: only local accounts sign in here.")
+    } else {
+        ("Which provider?", "Pick one to see what it says of you.")
+    };
+    let page = Problem::new(StatusCode::OK, title, text);
+    let way = |page: Problem, idp: &Idp| {
+        page.with_way_named(idp.name(), format!("{HERE}?idp={}", idp.name()))
+    };
+    all.iter().fold(page, way).with_way("Your account", "/").into_response()
+}
+
 fn may_not(signin: &Signin, session: &Session) -> Option<Response> {
     let (title, text) = if !signin.settings.debug {
         ("This page is off", "It shows what a provider says. signin.debug = true turns it on.")
-    } else if session.user.role != Role::ProxyAdmin {
+    } else if !Rights::of_person(&session.user, &[]).is_admin() {
         ("Only an admin may see this", "It shows what a provider says.")
     } else {
         return None;
     };
     Some(
-        Problem::new(StatusCode::FORBIDDEN, title, text).with_way("Your keys", "/").into_response(),
+        Problem::new(StatusCode::FORBIDDEN, title, text)
+            .with_way("Your account", "/")
+            .into_response(),
     )
 }
 

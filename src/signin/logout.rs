@@ -47,7 +47,7 @@ pub(super) async fn post(
                 actor: found.user.id.to_string(),
                 address: Some(address.to_string()),
             };
-            let entry = act.entry("signout", &found.user.id);
+            let entry = act.about("signout", &found.user.id);
             signin.store.write(EndSession { session, entry }).await
         };
         if let Err(error) = ended.await {

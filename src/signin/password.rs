@@ -4,7 +4,7 @@ use super::{
     login::{Refused, attempt, too_often},
 };
 use crate::{
-    idp::hash_password,
+    idp::{hash_password, wrong_with},
     model::{Hash, OwnPath},
     store::{
         accounts::{LocalNameOf, SetPassword},
@@ -19,18 +19,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-
-pub(super) const SHORTEST: usize = 12;
-pub(super) const LONGEST: usize = 1024;
-
-/// Why a password will not do.
-pub(super) fn wrong_with(password: &str) -> Option<&'static str> {
-    match password.len() {
-        ..SHORTEST => Some("Use at least 12 characters."),
-        SHORTEST..=LONGEST => None,
-        _ => Some("Use at most 1024 characters."),
-    }
-}
 
 #[derive(Template)]
 #[template(path = "password.html")]

@@ -1,10 +1,7 @@
 //! `/reset/{token}`: a new password by a link that an admin made. It works once, and for a day.
-use super::{
-    Signin,
-    password::{PasswordPage, wrong_with},
-};
+use super::{Signin, password::PasswordPage};
 use crate::{
-    idp::hash_password,
+    idp::{hash_password, wrong_with},
     model::{Handle, Hash},
     store::{
         accounts::{Reset, ResetOf},

@@ -2,7 +2,7 @@
 use super::Signin;
 use crate::{
     config::Config,
-    idp::hash_password,
+    idp::{hash_password, wrong_with},
     model::{Handle, Hash, Role, Timestamp, UserId},
     store::{self, Store, accounts::AddAccount, audit::Act, users::AnyUser},
     web::{self, Page, PageForm, Problem, Site},
@@ -17,7 +17,6 @@ use axum::{
 use serde::Deserialize;
 
 const SECONDS: i64 = 3600;
-const SHORTEST: usize = 12;
 
 /// One hour, and only while nobody could sign in.
 pub struct Setup {
@@ -86,12 +85,8 @@ pub(super) async fn post(
         Err(error) => return Problem::unavailable(&error).into_response(),
     }
     let username = fields.username.trim().to_owned();
-    let wrong = match () {
-        () if username.is_empty() || username.len() > 255 => Some("Choose a name."),
-        () if fields.password.len() < SHORTEST => Some("Use at least 12 characters."),
-        () if fields.password.len() > 1024 => Some("Use at most 1024 characters."),
-        () => None,
-    };
+    let nameless = username.is_empty() || username.len() > 255;
+    let wrong = nameless.then_some("Choose a name.").or_else(|| wrong_with(&fields.password));
     if wrong.is_some() {
         let page = SetupPage { site: &signin.site, token: &token, wrong, username: &username };
         return (StatusCode::BAD_REQUEST, Page(page)).into_response();

@@ -95,6 +95,7 @@ async fn in_front(
                         says what was missing.";
             Problem::new(StatusCode::FORBIDDEN, "You are not signed in", text)
                 .with_way("Try again", sso_path(idp.name(), &return_to))
+                .with_way("Sign in another way", login_path(&return_to, false))
                 .into_response()
         }
     }

@@ -4,6 +4,7 @@ use super::{
     audit::{self, Act},
 };
 use crate::model::{Hash, Role, Timestamp, User, UserId};
+use serde_json::json;
 
 /// The issuer of local accounts; no URL can be it.
 pub const ISSUER: &str = "local";
@@ -19,10 +20,20 @@ pub struct AddAccount {
 }
 
 impl Operation for AddAccount {
-    /// Whether the name was free.
-    type Output = bool;
+    type Output = Added;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Added, Error> {
+        // An account of the settings, whose owner is still known.
+        let settled: Option<(UserId,)> = tx
+            .optional(
+                "SELECT user_id FROM identities WHERE issuer = 'local' AND subject = $1
+                 AND NOT EXISTS (SELECT 1 FROM local_accounts WHERE username = $1)",
+                (&self.username,),
+            )
+            .await?;
+        if let Some((owner,)) = settled {
+            return Ok(Added::NameOf(owner));
+        }
         let added: Option<(String,)> = tx
             .optional(
                 "INSERT INTO local_accounts (username, password, changed_at) VALUES ($1, $2, $3)
@@ -31,7 +42,7 @@ impl Operation for AddAccount {
             )
             .await?;
         if added.is_none() {
-            return Ok(false);
+            return Ok(Added::NameTaken);
         }
         tx.run(
             "INSERT INTO users (id, email, name, role, hand_role, created_at)
@@ -50,10 +61,21 @@ impl Operation for AddAccount {
             (ISSUER, &self.username, &self.fresh, self.act.at),
         )
         .await?;
-        let entry = self.act.entry("user.add", &self.fresh).saying(self.role.name());
-        audit::insert(tx, &entry).await?;
-        Ok(true)
+        let entry = self.act.about("user.add", &self.fresh).saying(self.role.name());
+        let made = json!({"user_email": self.email, "user_alias": self.username,
+            "user_role": self.role});
+        audit::insert(tx, &entry.changing(json!({}), made)).await?;
+        Ok(Added::Done)
     }
+}
+
+/// What became of a local account's making.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Added {
+    Done,
+    NameTaken,
+    /// The settings had an account of this name, whose owner is still known: a name is never handed on (row O12).
+    NameOf(UserId),
 }
 
 pub struct PasswordOf {
@@ -135,7 +157,7 @@ async fn set_password(
     .await?;
     // A link that was made before does not outlive it.
     tx.run("DELETE FROM password_resets WHERE username = $1", (username,)).await?;
-    audit::insert(tx, &act.entry("user.password", &user)).await?;
+    audit::insert(tx, &act.about("user.password", &user)).await?;
     Ok(true)
 }
 
@@ -166,7 +188,7 @@ impl Operation for OfferReset {
             (self.token, &username, self.expires_at),
         )
         .await?;
-        audit::insert(tx, &self.act.entry("user.password_reset", &self.user)).await?;
+        audit::insert(tx, &self.act.about("user.password_reset", &self.user)).await?;
         Ok(true)
     }
 }

@@ -1,6 +1,6 @@
 //! Who did what to whom, and when. Written in the transaction of the act itself; never a secret.
 use super::{Error, FromRow, Operation, Row, Tx};
-use crate::model::{Hash, Timestamp};
+use crate::model::{Hash, Timestamp, UserId};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ pub struct Entry {
     pub action: &'static str,
     /// What it was done to: an id.
     pub subject: String,
+    /// Whom it concerns: the subject itself, or whose key or membership the subject is.
+    pub user: Option<String>,
     pub app: Option<String>,
     pub address: Option<String>,
     /// In words.
@@ -41,11 +43,18 @@ impl Act {
             actor: self.actor.clone(),
             action,
             subject: subject.to_string(),
+            user: None,
             app: None,
             address: self.address.clone(),
             detail: String::new(),
             change: None,
         }
+    }
+
+    /// What is done to a person.
+    #[must_use]
+    pub fn about(&self, action: &'static str, user: &UserId) -> Entry {
+        self.entry(action, user).of_user(user)
     }
 }
 
@@ -54,7 +63,13 @@ impl Entry {
     pub(super) fn log(&self) {
         let Self { actor, action, subject, detail, .. } = self;
         let (app, address) = (self.app.as_deref(), self.address.as_deref());
-        tracing::info!(action, actor, subject, app, address, detail, "audit");
+        let user = self.user.as_deref().filter(|user| user != subject);
+        tracing::info!(action, actor, subject, user, app, address, detail, "audit");
+    }
+
+    #[must_use]
+    pub fn of_user(self, user: &UserId) -> Self {
+        Self { user: Some(user.to_string()), ..self }
     }
 
     #[must_use]
@@ -118,14 +133,15 @@ pub(super) async fn insert(tx: &mut Tx<'_>, entry: &Entry) -> Result<(), Error> 
     tx.say(entry);
     tx.run(
         "INSERT INTO audit
-             (id, at, actor, action, subject, app, address, detail, before, after)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
+             (id, at, actor, action, subject, user_id, app, address, detail, before, after)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING",
         (
             URL_SAFE_NO_PAD.encode(id),
             entry.at,
             &entry.actor,
             entry.action,
             &entry.subject,
+            &entry.user,
             &entry.app,
             &entry.address,
             &entry.detail,
@@ -144,6 +160,7 @@ pub struct Line {
     pub actor: String,
     pub action: String,
     pub subject: String,
+    pub user: Option<String>,
     pub app: Option<String>,
     pub address: Option<String>,
     pub detail: String,
@@ -157,6 +174,8 @@ pub struct Lines {
     pub actor: Option<String>,
     pub action: Option<String>,
     pub subject: Option<String>,
+    /// Whom it concerns.
+    pub user: Option<String>,
     /// From then on.
     pub since: Option<Timestamp>,
     /// Before then.
@@ -169,15 +188,16 @@ pub struct Lines {
 macro_rules! lines {
     ($index:literal) => {
         concat!(
-            "SELECT id, at, actor, action, subject, app, address, detail, before, after FROM audit
-             WHERE ",
+            "SELECT id, at, actor, action, subject, user_id, app, address, detail, before, after
+             FROM audit WHERE ",
             $index,
             " AND (CAST($1 AS TEXT) IS NULL OR actor = $1)
              AND (CAST($2 AS TEXT) IS NULL OR action = $2)
              AND (CAST($3 AS TEXT) IS NULL OR subject = $3)
-             AND at >= $4 AND at <= $5
-             AND (at < $5 OR id < $6)
-             ORDER BY at DESC, id DESC LIMIT $7"
+             AND (CAST($4 AS TEXT) IS NULL OR user_id = $4)
+             AND at >= $5 AND at <= $6
+             AND (at < $6 OR id < $7)
+             ORDER BY at DESC, id DESC LIMIT $8"
         )
     };
 }
@@ -195,17 +215,19 @@ impl Operation for Lines {
             &self.actor,
             &self.action,
             &self.subject,
+            &self.user,
             self.since.unwrap_or(Timestamp(0)),
             until,
             below,
             self.limit,
         );
         // One text for each index that can lead the way.
-        match (&self.subject, &self.actor, &self.action) {
-            (Some(_), _, _) => tx.all(lines!("subject = $3"), params).await,
-            (_, Some(_), _) => tx.all(lines!("actor = $1"), params).await,
-            (_, _, Some(_)) => tx.all(lines!("action = $2"), params).await,
-            _ => tx.all(lines!("at >= $4"), params).await,
+        match (&self.subject, &self.user, &self.actor, &self.action) {
+            (Some(_), ..) => tx.all(lines!("subject = $3"), params).await,
+            (_, Some(_), ..) => tx.all(lines!("user_id = $4"), params).await,
+            (_, _, Some(_), _) => tx.all(lines!("actor = $1"), params).await,
+            (.., Some(_)) => tx.all(lines!("action = $2"), params).await,
+            _ => tx.all(lines!("at >= $5"), params).await,
         }
     }
 }
@@ -223,6 +245,7 @@ impl Line {
             "actor": self.actor,
             "action": self.action,
             "subject": self.subject,
+            "user_id": self.user,
             "app": self.app,
             "address": self.address,
             "detail": self.detail,
@@ -240,6 +263,7 @@ impl FromRow for Line {
             actor: row.take()?,
             action: row.take()?,
             subject: row.take()?,
+            user: row.take()?,
             app: row.take()?,
             address: row.take()?,
             detail: row.take()?,

@@ -70,10 +70,10 @@ impl Operation for Approve {
         }
         if let Some(grant) = &self.grant {
             insert(tx, grant, at).await?;
-            audit::insert(tx, &self.act.entry("grant", &grant.id).of_app(app)).await?;
+            let entry = self.act.entry("grant", &grant.id).of_user(&grant.user).of_app(app);
+            audit::insert(tx, &entry).await?;
         }
-        keys::insert(tx, &self.key, at).await?;
-        audit::insert(tx, &self.act.entry("key.create", &self.key.id).of_app(app)).await?;
+        keys::insert(tx, &self.key, &self.act).await?;
         Ok(Approved::Done)
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::model::{
     GrantId, Hash, Key, KeyId, KeyPatch, KeyTeam, ModelList, TeamId, Timestamp, User, UserId,
 };
+use serde_json::{Value, json};
 
 /// A key as it is made. Its secret has left already.
 #[derive(Debug, Clone)]
@@ -26,7 +27,16 @@ pub struct FreshKey {
     pub expires_at: Option<Timestamp>,
 }
 
-pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, at: Timestamp) -> Result<(), Error> {
+/// The key, and its line in the audit.
+pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, act: &Act) -> Result<(), Error> {
+    let made = json!({
+        "key_alias": key.alias,
+        "team_id": key.team,
+        "models": key.models,
+        "expires": key.expires_at.map(Timestamp::rfc3339),
+    });
+    let entry = act.entry("key.create", &key.id).of_user(&key.user).of_app(key.app.as_deref());
+    audit::insert(tx, &entry.changing(json!({}), made)).await?;
     tx.run(
         "INSERT INTO keys (id, hash, hint, alias, user_id, grant_id, app, models, metadata,
              blocked, signed_in_at, created_at, expires_at, team_id)
@@ -42,7 +52,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, at: Timestamp) -> Re
             &key.models,
             &key.metadata,
             key.signed_in_at,
-            at,
+            act.at,
             key.expires_at,
             &key.team,
         ),
@@ -171,17 +181,17 @@ impl Operation for CreateKey {
     type Output = MayOwn;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<MayOwn, Error> {
+        // First the person, then the key, as everywhere: two that wait for each other would both start anew.
+        match may_own(tx, &self.key.user, self.key.team.as_ref()).await? {
+            MayOwn::Yes => {}
+            no => return Ok(no),
+        }
         if let Some(by) = &self.by
             && !is_live(tx, by, self.act.at).await?
         {
             return Ok(MayOwn::No);
         }
-        match may_own(tx, &self.key.user, self.key.team.as_ref()).await? {
-            MayOwn::Yes => {}
-            no => return Ok(no),
-        }
-        insert(tx, &self.key, self.act.at).await?;
-        audit::insert(tx, &self.act.entry("key.create", &self.key.id)).await?;
+        insert(tx, &self.key, &self.act).await?;
         Ok(MayOwn::Yes)
     }
 }
@@ -205,6 +215,7 @@ impl Operation for UpdateKey {
             return Ok(None);
         }
         let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
+        let before = as_json(&key);
         self.patch.apply(&mut key);
         tx.run(
             "UPDATE keys SET alias = $2, models = $3, metadata = $4, expires_at = $5, blocked = $6
@@ -213,8 +224,9 @@ impl Operation for UpdateKey {
         )
         .await?;
         changes::insert(tx, &Change::Key(key.id.clone()), self.act.at).await?;
-        let entry = self.act.entry(self.patch.action(), &key.id);
-        audit::insert(tx, &entry.saying(self.patch.fields().join(", "))).await?;
+        let entry = self.act.entry(self.patch.action(), &key.id).of_user(&key.user);
+        let entry = entry.of_app(key.app.as_deref()).changing(before, as_json(&key));
+        audit::insert(tx, &entry).await?;
         Ok(Some(key))
     }
 }
@@ -240,6 +252,7 @@ impl Operation for Regenerate {
             return Ok(None);
         }
         let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
+        let before = as_json(&key);
         self.patch.apply(&mut key);
         key.hint.clone_from(&self.hint);
         tx.run(
@@ -255,9 +268,23 @@ impl Operation for Regenerate {
         )
         .await?;
         changes::insert(tx, &Change::Key(key.id.clone()), self.act.at).await?;
-        audit::insert(tx, &self.act.entry("key.regenerate", &key.id)).await?;
+        let entry = self.act.entry("key.regenerate", &key.id).of_user(&key.user);
+        let entry = entry.of_app(key.app.as_deref()).changing(before, as_json(&key));
+        audit::insert(tx, &entry).await?;
         Ok(Some(key))
     }
+}
+
+/// What of a key can change, for the audit.
+fn as_json(key: &Key) -> Value {
+    let metadata: Value = serde_json::from_str(&key.metadata).unwrap_or_default();
+    json!({
+        "key_alias": key.alias,
+        "models": key.models,
+        "metadata": metadata,
+        "expires": key.expires_at.map(Timestamp::rfc3339),
+        "blocked": key.blocked,
+    })
 }
 
 /// The key, and its row until the commit.

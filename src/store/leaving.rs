@@ -7,8 +7,10 @@ use super::{
     Error, Operation, Tx,
     audit::{self, Act},
     changes::{self, Change},
+    members::member_line,
 };
-use crate::model::{Source, TeamId, UserId};
+use crate::model::{Source, TeamId, TeamRole, UserId};
+use serde_json::{Value, json};
 
 /// Who stops counting.
 #[derive(Debug, Clone)]
@@ -47,55 +49,86 @@ pub(super) async fn leave(
     why: Option<&str>,
     act: &Act,
 ) -> Result<bool, Error> {
-    let (found, change, action, subject) = match who {
+    let (change, action, subject) = match who {
+        Who::Blocked(user) => (Change::User(user.clone()), "user.block", user.to_string()),
+        Who::Off(user) => (Change::User(user.clone()), "user.off", user.to_string()),
+        Who::Issuer(issuer) => (Change::All, "idp.off", issuer.clone()),
+        Who::Team(team) => (Change::Team(team.clone()), "team.block", team.to_string()),
+        Who::Member(team, user, source) => {
+            let found = leave_team(tx, (team, user, *source), why, act).await?;
+            if found {
+                changes::insert(tx, &Change::User(user.clone()), act.at).await?;
+            }
+            return Ok(found);
+        }
+    };
+    let before = standing(tx, &change).await?;
+    let found = match who {
         Who::Blocked(user) => {
             let sql = "UPDATE users SET blocked_at = $2, block_reason = $3
                        WHERE id = $1 AND service_of IS NULL RETURNING id";
-            let found = person(tx, sql, user, why, act).await?;
-            (found, Change::User(user.clone()), "user.block", user.to_string())
+            person(tx, sql, user, why, act).await?
         }
         Who::Off(user) => {
             let sql = "UPDATE users SET off_at = $2, off_reason = $3, off_issuer = NULL
                        WHERE id = $1 AND service_of IS NULL RETURNING id";
-            let found = person(tx, sql, user, why, act).await?;
-            (found, Change::User(user.clone()), "user.off", user.to_string())
+            person(tx, sql, user, why, act).await?
         }
-        Who::Issuer(issuer) => {
-            let found = switch_off(tx, issuer, why, act).await?;
-            (found, Change::All, "idp.off", issuer.clone())
-        }
-        Who::Member(team, user, source) => {
-            let found: Vec<(String,)> = tx
-                .all(
-                    "DELETE FROM members WHERE team_id = $1 AND user_id = $2 AND source = $3
-                     RETURNING role",
-                    (team, user, source.name()),
-                )
-                .await?;
-            // By hand and by group are two lines of one act.
-            let entry = act.entry("team.member_delete", team).apart(source.name());
-            let entry = entry.apart(user).saying(user.to_string());
-            if !found.is_empty() {
-                changes::insert(tx, &Change::User(user.clone()), act.at).await?;
-                audit::insert(tx, &entry.because(why)).await?;
-            }
-            return Ok(!found.is_empty());
-        }
-        Who::Team(team) => {
-            let found: Option<(TeamId,)> = tx
-                .optional(
-                    "UPDATE teams SET blocked_at = $2, block_reason = $3 WHERE id = $1 RETURNING id",
-                    (team, act.at, why),
-                )
-                .await?;
-            (found.is_some(), Change::Team(team.clone()), "team.block", team.to_string())
-        }
+        Who::Issuer(issuer) => switch_off(tx, issuer, why, act).await?,
+        Who::Team(team) => block_team(tx, team, why, act).await?,
+        Who::Member(..) => false,
     };
     if found {
+        let entry = line(act, action, &change, &subject).because(why);
+        let after = standing(tx, &change).await?;
+        audit::insert(tx, &entry.changing(before, after)).await?;
         changes::insert(tx, &change, act.at).await?;
-        audit::insert(tx, &act.entry(action, &subject).because(why)).await?;
     }
     Ok(found)
+}
+
+fn line(act: &Act, action: &'static str, change: &Change, subject: &str) -> audit::Entry {
+    match change {
+        Change::User(user) => act.about(action, user),
+        _ => act.entry(action, subject),
+    }
+}
+
+async fn block_team(
+    tx: &mut Tx<'_>,
+    team: &TeamId,
+    why: Option<&str>,
+    act: &Act,
+) -> Result<bool, Error> {
+    let found: Option<(TeamId,)> = tx
+        .optional(
+            "UPDATE teams SET blocked_at = $2, block_reason = $3 WHERE id = $1 RETURNING id",
+            (team, act.at, why),
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
+/// The same without a word to the feed of changes, for whoever says it once for several.
+pub(super) async fn leave_team(
+    tx: &mut Tx<'_>,
+    (team, user, source): (&TeamId, &UserId, Source),
+    why: Option<&str>,
+    act: &Act,
+) -> Result<bool, Error> {
+    let found: Vec<(TeamRole,)> = tx
+        .all(
+            "DELETE FROM members WHERE team_id = $1 AND user_id = $2 AND source = $3
+             RETURNING role",
+            (team, user, source.name()),
+        )
+        .await?;
+    let Some((role,)) = found.into_iter().next() else { return Ok(false) };
+    // By hand and by group are two lines of one act.
+    let entry = member_line(act, "team.member_delete", team, user).apart(source.name());
+    let entry = entry.changing(json!({"role": role}), json!({"role": null}));
+    audit::insert(tx, &entry.saying(user.to_string()).because(why)).await?;
+    Ok(true)
 }
 
 async fn person(
@@ -108,6 +141,31 @@ async fn person(
     let found: Option<(UserId,)> = tx.optional(sql, (user, act.at, why)).await?;
     tx.run("DELETE FROM sessions WHERE user_id = $1", (user,)).await?;
     Ok(found.is_some())
+}
+
+/// What an act of this room changes of a person or a team, as it is now.
+async fn standing(tx: &mut Tx<'_>, of: &Change) -> Result<Value, Error> {
+    match of {
+        Change::User(user) => {
+            let sql = "SELECT blocked_at IS NOT NULL, block_reason, off_at IS NOT NULL, off_reason
+                       FROM users WHERE id = $1";
+            let found: Option<(bool, Option<String>, bool, Option<String>)> =
+                tx.optional(sql, (user,)).await?;
+            Ok(found.map_or(json!({}), |(blocked, block_reason, off, off_reason)| {
+                json!({"blocked": blocked, "block_reason": block_reason, "off": off,
+                    "off_reason": off_reason})
+            }))
+        }
+        Change::Team(team) => {
+            let sql = "SELECT blocked_at IS NOT NULL, block_reason FROM teams WHERE id = $1";
+            let found: Option<(bool, Option<String>)> = tx.optional(sql, (team,)).await?;
+            Ok(found.map_or(
+                json!({}),
+                |(blocked, reason)| json!({"blocked": blocked, "block_reason": reason}),
+            ))
+        }
+        Change::Key(_) | Change::All => Ok(Value::Null),
+    }
 }
 
 async fn switch_off(
@@ -156,50 +214,57 @@ impl Operation for Return {
     type Output = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
-        let (found, change, action, subject): (Vec<(String,)>, _, _, _) = match &self.who {
-            Back::User(user) => (
+        let (change, action, subject) = match &self.who {
+            Back::User(user) => (Change::User(user.clone()), "user.unblock", user.to_string()),
+            Back::Team(team) => (Change::Team(team.clone()), "team.unblock", team.to_string()),
+            Back::Issuer(issuer) => (Change::All, "idp.on", issuer.clone()),
+        };
+        let before = standing(tx, &change).await?;
+        let found = self.who.count_again(tx).await?;
+        if found {
+            let entry = line(&self.act, action, &change, &subject);
+            let after = standing(tx, &change).await?;
+            audit::insert(tx, &entry.changing(before, after)).await?;
+            changes::insert(tx, &change, self.act.at).await?;
+        }
+        Ok(found)
+    }
+}
+
+impl Back {
+    async fn count_again(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let found: Vec<(String,)> = match self {
+            Self::User(user) => {
                 tx.all(
                     "UPDATE users SET blocked_at = NULL, block_reason = NULL WHERE id = $1
                      RETURNING id",
                     (user,),
                 )
-                .await?,
-                Change::User(user.clone()),
-                "user.unblock",
-                user.to_string(),
-            ),
-            Back::Team(team) => (
+                .await?
+            }
+            Self::Team(team) => {
                 tx.all(
                     "UPDATE teams SET blocked_at = NULL, block_reason = NULL WHERE id = $1
                      RETURNING id",
                     (team,),
                 )
-                .await?,
-                Change::Team(team.clone()),
-                "team.unblock",
-                team.to_string(),
-            ),
-            Back::Issuer(issuer) => {
+                .await?
+            }
+            Self::Issuer(issuer) => {
                 tx.run(
                     "UPDATE users SET off_at = NULL, off_reason = NULL, off_issuer = NULL
                      WHERE off_issuer = $1",
                     (issuer,),
                 )
                 .await?;
-                let found = tx
-                    .all(
-                        "UPDATE issuers SET off_at = NULL WHERE issuer = $1 AND off_at IS NOT NULL
-                         RETURNING issuer",
-                        (issuer,),
-                    )
-                    .await?;
-                (found, Change::All, "idp.on", issuer.clone())
+                tx.all(
+                    "UPDATE issuers SET off_at = NULL WHERE issuer = $1 AND off_at IS NOT NULL
+                     RETURNING issuer",
+                    (issuer,),
+                )
+                .await?
             }
         };
-        if !found.is_empty() {
-            changes::insert(tx, &change, self.act.at).await?;
-            audit::insert(tx, &self.act.entry(action, &subject)).await?;
-        }
         Ok(!found.is_empty())
     }
 }

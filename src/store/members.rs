@@ -6,6 +6,7 @@ use super::{
     leaving::{self, Who},
 };
 use crate::model::{Member, Membership, Source, TeamId, TeamRole, UserId};
+use serde_json::json;
 
 /// The teams of a person, by name.
 pub struct TeamsOf(pub UserId);
@@ -107,6 +108,13 @@ pub(super) async fn add(
         }
     }
     for (user, role) in &members {
+        let was: Option<(TeamRole,)> = tx
+            .optional(
+                "SELECT role FROM members
+                 WHERE team_id = $1 AND user_id = $2 AND source = 'hand'",
+                (team, user),
+            )
+            .await?;
         tx.run(
             "INSERT INTO members (team_id, user_id, source, role, since)
              VALUES ($1, $2, 'hand', $3, $4)
@@ -115,11 +123,22 @@ pub(super) async fn add(
         )
         .await?;
         changes::insert(tx, &Change::User(user.clone()), act.at).await?;
-        // Each member's line has an id of its own.
-        let entry = act.entry("team.member_add", team).saying(format!("{user} as {}", role.name()));
-        audit::insert(tx, &entry.apart(user)).await?;
+        let entry = member_line(act, "team.member_add", team, user);
+        let entry = entry.saying(format!("{user} as {}", role.name()));
+        let was = was.map(|(role,)| role);
+        audit::insert(tx, &entry.changing(json!({"role": was}), json!({"role": role}))).await?;
     }
     Ok(true)
+}
+
+/// A line of a team and one of its people, with an id of its own.
+pub(super) fn member_line(
+    act: &Act,
+    action: &'static str,
+    team: &TeamId,
+    user: &UserId,
+) -> audit::Entry {
+    act.entry(action, team).of_user(user).apart(user)
 }
 
 /// Somebody is taken out of a team, whoever put them there. A `[[team]]` rule puts them back at the next sign-in
@@ -143,7 +162,8 @@ impl Operation for RemoveMember {
     }
 }
 
-/// The teams that groups gave become exactly these; answers whether anything changed.
+/// The teams that groups gave become exactly these; answers whether anything changed, which the caller tells the
+/// feed once.
 pub(super) async fn follow_groups(
     tx: &mut Tx<'_>,
     user: &UserId,
@@ -152,33 +172,40 @@ pub(super) async fn follow_groups(
 ) -> Result<bool, Error> {
     let have: Vec<(TeamId, String)> = tx
         .all(
-            "SELECT teams.id, alias FROM members JOIN teams ON teams.id = members.team_id
+            "SELECT teams.id, COALESCE(rule, alias) FROM members
+             JOIN teams ON teams.id = members.team_id
              WHERE user_id = $1 AND source = 'group'",
             (user,),
         )
         .await?;
-    let mut changed = false;
-    for (team, _) in have.iter().filter(|(_, alias)| wanted.iter().all(|(name, _)| name != alias)) {
-        let who = Who::Member(team.clone(), user.clone(), Source::Group);
-        let why = format!("not in its groups at {idp} any more");
-        changed |= leaving::leave(tx, &who, Some(&why), act).await?;
+    let mut home: Vec<TeamId> = Vec::new();
+    for (name, fresh) in wanted {
+        home.push(match have.iter().find(|(_, known)| known == name) {
+            Some((team, _)) => team.clone(),
+            None => ensure_team(tx, name, fresh, act).await?,
+        });
     }
-    for (alias, fresh) in wanted.iter().filter(|(name, _)| have.iter().all(|(_, a)| a != name)) {
-        let team = ensure_team(tx, alias, fresh, act).await?;
+    let mut changed = false;
+    for (team, _) in have.iter().filter(|(team, _)| !home.contains(team)) {
+        let why = format!("not in its groups at {idp} any more");
+        changed |= leaving::leave_team(tx, (team, user, Source::Group), Some(&why), act).await?;
+    }
+    for team in home.iter().filter(|team| have.iter().all(|(known, _)| known != *team)) {
         tx.run(
             "INSERT INTO members (team_id, user_id, source, role, since)
              VALUES ($1, $2, 'group', 'user', $3) ON CONFLICT DO NOTHING",
-            (&team, user, act.at),
+            (team, user, act.at),
         )
         .await?;
+        let entry = member_line(act, "team.member_add", team, user);
         let saying = format!("{user} as user: in its groups at {idp}");
-        audit::insert(tx, &act.entry("team.member_add", &team).saying(saying)).await?;
+        audit::insert(tx, &entry.saying(saying)).await?;
         changed = true;
     }
     Ok(changed)
 }
 
-/// The team of this name, made if it is not there.
+/// The team that the settings mean by this name, made if it is not there. It stays theirs when it is renamed.
 pub(super) async fn ensure_team(
     tx: &mut Tx<'_>,
     alias: &str,
@@ -186,7 +213,7 @@ pub(super) async fn ensure_team(
     act: &Act,
 ) -> Result<TeamId, Error> {
     let known: Option<(TeamId,)> =
-        tx.optional("SELECT id FROM teams WHERE alias = $1", (alias,)).await?;
+        tx.optional("SELECT id FROM teams WHERE rule = $1", (alias,)).await?;
     if let Some((id,)) = known {
         return Ok(id);
     }
@@ -198,6 +225,7 @@ pub(super) async fn ensure_team(
             (fresh, alias, act.at),
         )
         .await?;
+    tx.run("UPDATE teams SET rule = alias WHERE id = $1 AND rule IS NULL", (&id,)).await?;
     if id == *fresh {
         let entry = act.entry("team.new", &id).saying(format!("{alias}, from the settings"));
         audit::insert(tx, &entry).await?;
@@ -218,8 +246,8 @@ pub(super) async fn join_first(
         (team, user, act.at),
     )
     .await?;
-    let entry = act.entry("team.member_add", team).saying(format!("{user} as a newcomer"));
-    audit::insert(tx, &entry.apart("first")).await
+    let entry = member_line(act, "team.member_add", team, user).apart("first");
+    audit::insert(tx, &entry.saying(format!("{user} as a newcomer"))).await
 }
 
 impl FromRow for Membership {

@@ -94,7 +94,7 @@ impl Operation for EndSessions {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         tx.run("DELETE FROM sessions WHERE user_id = $1", (&self.user,)).await?;
-        audit::insert(tx, &self.act.entry("signout.everywhere", &self.user)).await
+        audit::insert(tx, &self.act.about("signout.everywhere", &self.user)).await
     }
 }
 

@@ -82,7 +82,7 @@ impl Operation for SignIn {
             .await?;
         let act = Act { actor: id.to_string(), ..self.act.clone() };
         if before.as_ref().is_some_and(|was| was.blocked) {
-            audit::insert(tx, &act.entry("signin.refused", &id).saying("blocked")).await?;
+            audit::insert(tx, &act.about("signin.refused", &id).saying("blocked")).await?;
             return Ok(SignedIn::Blocked(id));
         }
         let user = self.bring_up_to_date(tx, &id, before.as_ref()).await?;
@@ -107,12 +107,12 @@ impl Operation for SignIn {
         }
         if let Some(was) = before.as_ref().filter(|was| was.role != user.role) {
             let (from, to) = (was.role.name(), user.role.name());
-            let entry = act.entry("user.role", &id).saying(format!("by {}", self.idp));
+            let entry = act.about("user.role", &id).saying(format!("by {}", self.idp));
             let change = (serde_json::json!({"role": from}), serde_json::json!({"role": to}));
             audit::insert(tx, &entry.changing(change.0, change.1)).await?;
         }
         let saying = format!("by {}", self.idp);
-        audit::insert(tx, &act.entry("signin", &id).saying(saying)).await?;
+        audit::insert(tx, &act.about("signin", &id).saying(saying)).await?;
         Ok(SignedIn::Done(user))
     }
 }
@@ -139,7 +139,7 @@ impl SignIn {
                 .optional("DELETE FROM invitations WHERE email = $1 RETURNING user_id", (email,))
                 .await?;
             if let Some((invited,)) = invited {
-                let entry = self.act.entry("user.claimed", &invited);
+                let entry = self.act.about("user.claimed", &invited);
                 audit::insert(tx, &entry.saying(format!("by {}", self.idp))).await?;
                 id = invited;
             }

@@ -118,7 +118,7 @@ impl Operation for UpdateTeam {
 /// The team goes; from then on its keys refuse, and then they are taken away, a part at a time.
 pub async fn delete_team(store: &Store, id: &TeamId, act: impl Fn() -> Act) -> Result<bool, Error> {
     let found = store.write(DeleteTeam { id: id.clone(), act: act() }).await?;
-    EndKeys::all(store, &Which::Team(id.clone()), &act).await?;
+    EndKeys::all(store, &Which::Team(id.clone()), &act, |_| ()).await?;
     Ok(found)
 }
 

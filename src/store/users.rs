@@ -19,6 +19,10 @@ pub struct Listed {
     pub metadata: String,
     pub created_at: Timestamp,
     pub signed_in_at: Option<Timestamp>,
+    /// The role that an admin gave, which counts when the provider gives none.
+    pub by_hand: Option<Role>,
+    /// Whether a group of the provider's made them an admin.
+    pub by_group: bool,
 }
 
 macro_rules! select_listed {
@@ -26,7 +30,8 @@ macro_rules! select_listed {
         concat!(
             "SELECT ",
             user_columns!(),
-            ", users.metadata, users.created_at, users.signed_in_at FROM users ",
+            ", users.metadata, users.created_at, users.signed_in_at, users.hand_role,
+             users.role_by IS NOT NULL FROM users ",
             $rest
         )
     };
@@ -273,6 +278,8 @@ impl FromRow for Listed {
             metadata: row.take()?,
             created_at: row.take()?,
             signed_in_at: row.take()?,
+            by_hand: row.take()?,
+            by_group: row.take()?,
         })
     }
 }

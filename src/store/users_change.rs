@@ -59,16 +59,15 @@ impl Operation for NewUser {
         .await?;
         let Some(before) = find(tx, &self.id).await? else { return Ok(Made::IdTaken) };
         let after = self.patch.apply(&before);
-        save(tx, &after, self.patch.role).await?;
-        let entry = self.act.entry("user.new", &self.id);
+        save(tx, &after, &self.patch).await?;
+        let entry = self.act.about("user.new", &self.id);
         audit::insert(tx, &entry.changing(json!({}), as_json(&after))).await?;
         for team in &self.teams {
             let members = [(self.id.clone(), TeamRole::User)];
             members::add(tx, team, &members, &self.act).await?;
         }
         if let Some(key) = &self.key {
-            keys::insert(tx, key, self.act.at).await?;
-            audit::insert(tx, &self.act.entry("key.create", &key.id)).await?;
+            keys::insert(tx, key, &self.act).await?;
         }
         Ok(Made::Done)
     }
@@ -102,7 +101,8 @@ impl NewUser {
 pub struct UserPatch {
     pub email: Option<Option<String>>,
     pub name: Option<Option<String>>,
-    pub role: Option<Role>,
+    /// By hand. Taken back, the provider's word counts, at the next sign-in; until then the least.
+    pub role: Option<Option<Role>>,
     pub models: Option<ModelList>,
     pub metadata: MetadataPatch,
     pub default_team: Option<Option<TeamId>>,
@@ -118,8 +118,12 @@ impl UserPatch {
         if let Some(name) = &self.name {
             user.name.clone_from(name);
         }
-        if let Some(role) = self.role {
-            user.role = role;
+        match self.role {
+            Some(Some(role)) => user.role = role,
+            Some(None) if after.by_hand == Some(user.role) && !after.by_group => {
+                user.role = Role::InternalUser;
+            }
+            Some(None) | None => {}
         }
         if let Some(models) = &self.models {
             user.models.clone_from(models);
@@ -148,13 +152,13 @@ impl Operation for UpdateUser {
         if let Some(email) = &self.patch.email {
             self.invite_anew(tx, &before, email.as_deref()).await?;
         }
-        save(tx, &after, self.patch.role).await?;
+        save(tx, &after, &self.patch).await?;
         if before.user.role != after.user.role {
             // A session is never carried over into another role (row C10).
             tx.run("DELETE FROM sessions WHERE user_id = $1", (&self.id,)).await?;
         }
         changes::insert(tx, &Change::User(self.id.clone()), self.act.at).await?;
-        let entry = self.act.entry("user.update", &self.id);
+        let entry = self.act.about("user.update", &self.id);
         audit::insert(tx, &entry.changing(as_json(&before), as_json(&after))).await?;
         Ok(Some(after))
     }
@@ -184,12 +188,13 @@ impl UpdateUser {
 }
 
 /// A role that an admin gives is kept beside: it counts again when the provider gives none.
-async fn save(tx: &mut Tx<'_>, listed: &Listed, by_hand: Option<Role>) -> Result<(), Error> {
+async fn save(tx: &mut Tx<'_>, listed: &Listed, patch: &UserPatch) -> Result<(), Error> {
     let user = &listed.user;
+    let by_hand = patch.role.unwrap_or(listed.by_hand);
     tx.run(
-        "UPDATE users SET email = $2, name = $3, role = $4, hand_role = COALESCE($5, hand_role),
-             role_by = CASE WHEN CAST($5 AS TEXT) IS NULL THEN role_by ELSE NULL END,
-             models = $6, metadata = $7, default_team = $8 WHERE id = $1",
+        "UPDATE users SET email = $2, name = $3,
+             role_by = CASE WHEN $9 THEN NULL ELSE role_by END,
+             role = $4, hand_role = $5, models = $6, metadata = $7, default_team = $8 WHERE id = $1",
         (
             &user.id,
             &user.email,
@@ -199,6 +204,7 @@ async fn save(tx: &mut Tx<'_>, listed: &Listed, by_hand: Option<Role>) -> Result
             &user.models,
             &listed.metadata,
             &user.default_team,
+            matches!(patch.role, Some(Some(_))),
         ),
     )
     .await?;
@@ -222,7 +228,7 @@ pub async fn delete_user(store: &Store, id: &UserId, act: impl Fn() -> Act) -> R
     }
     let why = Some("deleted".to_owned());
     store.write(Leave { who: Who::Blocked(id.clone()), why, act: act() }).await?;
-    EndKeys::all(store, &Which::User(id.clone()), &act).await?;
+    EndKeys::all(store, &Which::User(id.clone()), &act, |_| ()).await?;
     store.write(DeleteUser { id: id.clone(), act: act() }).await
 }
 
@@ -237,6 +243,8 @@ impl Operation for DeleteUser {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
         let Some(gone) = find(tx, &self.id).await? else { return Ok(false) };
+        // Held first, as everywhere.
+        tx.run("UPDATE users SET id = id WHERE id = $1", (&self.id,)).await?;
         for sql in [
             "DELETE FROM sessions WHERE user_id = $1",
             "DELETE FROM grants WHERE user_id = $1",
@@ -254,7 +262,7 @@ impl Operation for DeleteUser {
         }
         retire(tx, self.id.as_str(), self.act.at).await?;
         changes::insert(tx, &Change::User(self.id.clone()), self.act.at).await?;
-        let entry = self.act.entry("user.delete", &self.id);
+        let entry = self.act.about("user.delete", &self.id);
         audit::insert(tx, &entry.changing(as_json(&gone), json!({}))).await?;
         Ok(true)
     }

@@ -36,6 +36,7 @@ master_key = "sk-the-master-key-of-these-tests"
 drain = "2s"
 [signin]
 admin_subject = "grace"
+debug = true
 [[team]]
 name = "Data science"
 groups = ["eng-data"]
@@ -254,6 +255,14 @@ try {
     assert.equal((await fetch(`${base}/v1/models`, models)).status, 200);
     await page.goto(base);
     await shot('account-admin');
+  });
+
+  await check('an admin sees what the provider says, and nobody is signed in by it', async () => {
+    await page.goto(`${base}/sso/debug/login`);
+    await page.waitForSelector('text=Claims as they came');
+    assert.match(await page.textContent('.well'), /would be let in, as proxy_admin/);
+    assert.doesNotMatch(await page.textContent('body'), /at_hash|nonce/);
+    await shot('debug');
   });
 } finally {
   await browser.close();

@@ -1,6 +1,11 @@
 //! `GET /key/list`: a page of keys.
 use super::{Actor, Manage, Refusal, shape};
-use crate::{model::UserId, store::keys_list::ListKeys, store::users::FindUsers, web};
+use crate::{
+    manage::page::{number, parameters},
+    model::UserId,
+    store::keys_list::ListKeys,
+    web,
+};
 use axum::{
     Json,
     extract::State,
@@ -33,15 +38,10 @@ pub(super) async fn get(
     uri: Uri,
 ) -> Result<Response, Refusal> {
     actor.must_not_be_bound()?;
-    let pairs = web::pairs(&uri);
-    let value = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-    let strange =
-        pairs.iter().find(|(name, value)| !KNOWN.contains(&name.as_str()) || value.contains('\0'));
-    if let Some((name, _)) = strange {
-        return Err(Refusal::field(name, "is not a parameter of this request"));
-    }
-    let page = number(value("page"), "page", 1, LAST_PAGE)?;
-    let size = number(value("size"), "size", 10, LARGEST_PAGE)?;
+    let asked = parameters(&uri, &KNOWN)?;
+    let value = |name: &str| asked.get(name).cloned();
+    let page = number(asked.get("page"), "page", 1, LAST_PAGE)?;
+    let size = number(asked.get("size"), "size", 10, LARGEST_PAGE)?;
     let team = match value("team_id") {
         Some(text) => Some(manage.team(&actor, &text).await?.0.id),
         None => None,
@@ -78,20 +78,7 @@ pub(super) async fn get(
 impl Manage {
     /// The person a filter means, by id or e-mail; an id that nobody has lists nothing.
     async fn named(&self, text: String) -> Result<UserId, Refusal> {
-        let found = self.store.read(FindUsers(text.clone())).await?;
-        match found.as_slice() {
-            [] => Ok(UserId::named(&text)),
-            [user] => Ok(user.id.clone()),
-            _ => {
-                let text = "user_id is an e-mail that several people have: use an id";
-                Err(Refusal::NoSuchUser(text.into()))
-            }
-        }
+        let found = self.find_user(&text).await?;
+        Ok(found.map_or_else(|| UserId::named(&text), |user| user.id))
     }
-}
-
-fn number(text: Option<String>, name: &str, default: i64, most: i64) -> Result<i64, Refusal> {
-    let Some(text) = text else { return Ok(default) };
-    let number = text.parse::<i64>().ok().filter(|n| (1..=most).contains(n));
-    number.ok_or_else(|| Refusal::field(name, format!("must be a number from 1 to {most}")))
 }

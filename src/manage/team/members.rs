@@ -26,7 +26,7 @@ pub(super) async fn add(
     body.done()?;
     let mut members = Vec::new();
     for one in named {
-        members.push(member(&manage, one.into()).await?);
+        members.push(member(&manage, &actor, one.into()).await?);
     }
     let act = actor.act(manage.entropy.draw(), manage.clock.now());
     let users: Vec<_> = members.iter().map(|(user, _)| user.clone()).collect();
@@ -61,20 +61,42 @@ pub(super) async fn delete(
     manage.answer_team(team.id.as_str(), &actor).await
 }
 
-/// `{"role", "user_id" | "user_email"}`.
-pub(super) async fn member(manage: &Manage, mut one: Body) -> Result<(UserId, TeamRole), Refusal> {
+/// `{"role", "user_id" | "user_email"}`. An admin may name somebody who is not known yet, as LiteLLM's scripts do.
+pub(super) async fn member(
+    manage: &Manage,
+    actor: &Actor,
+    mut one: Body,
+) -> Result<(UserId, TeamRole), Refusal> {
     let role = match one.text("role")?.flatten().as_deref() {
         None => TeamRole::User,
         Some(text) => TeamRole::parse(text)
             .ok_or_else(|| Refusal::field("role", "must be \"admin\" or \"user\""))?,
     };
-    let named = one.text("user_id")?.flatten().or(one.text("user_email")?.flatten());
+    let (id, email) = (one.text("user_id")?.flatten(), one.text("user_email")?.flatten());
     one.done()?;
-    let named = named.ok_or_else(|| Refusal::field("user_id", "must say who is meant"))?;
-    Ok((manage.user_named(&named).await?.id, role))
+    Ok((manage.member_named(actor, id, email).await?, role))
 }
 
 impl Manage {
+    /// Somebody who is known, or, for an admin, made in advance.
+    pub(super) async fn member_named(
+        &self,
+        actor: &Actor,
+        id: Option<String>,
+        email: Option<String>,
+    ) -> Result<UserId, Refusal> {
+        let Some(named) = id.as_ref().or(email.as_ref()) else {
+            return Err(Refusal::field("user_id", "must say who is meant"));
+        };
+        match self.find_user(named).await? {
+            Some(user) => Ok(user.id),
+            None if actor.is_admin() => self.make_in_advance(actor, id, email).await,
+            None => Err(Refusal::NoSuchUser(
+                "user_id names nobody we know; only an admin adds somebody new".into(),
+            )),
+        }
+    }
+
     /// The team that the body names, for whoever looks after it.
     async fn run_team(&self, actor: &Actor, body: &mut Body) -> Result<Team, Refusal> {
         actor.must_change()?;

@@ -23,7 +23,7 @@ pub(super) async fn post(
     };
     let models = body.models()?.flatten().unwrap_or_default();
     let metadata = body.metadata()?.apply("{}");
-    let members = manage.members_of_body(&mut body).await?;
+    let members = manage.members_of_body(&actor, &mut body).await?;
     body.done()?;
     let team = Team { id: id.clone(), alias, models, metadata, blocked: None };
     let act = actor.act(manage.entropy.draw(), manage.clock.now());
@@ -52,14 +52,18 @@ pub(super) fn good_alias(alias: String) -> Result<String, Refusal> {
 
 impl Manage {
     /// Those of `members_with_roles`, `admins` and `members`.
-    async fn members_of_body(&self, body: &mut Body) -> Result<Vec<(UserId, TeamRole)>, Refusal> {
+    async fn members_of_body(
+        &self,
+        actor: &Actor,
+        body: &mut Body,
+    ) -> Result<Vec<(UserId, TeamRole)>, Refusal> {
         let mut members = Vec::new();
         for one in body.objects("members_with_roles")? {
-            members.push(member(self, one.into()).await?);
+            members.push(member(self, actor, one.into()).await?);
         }
         for (field, role) in [("admins", TeamRole::Admin), ("members", TeamRole::User)] {
             for text in body.texts(field)?.flatten().unwrap_or_default() {
-                members.push((self.user_named(&text).await?.id, role));
+                members.push((self.member_named(actor, Some(text), None).await?, role));
             }
         }
         Ok(members)

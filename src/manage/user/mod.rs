@@ -24,32 +24,27 @@ pub(super) fn routes() -> Router<Manage> {
 
 impl Manage {
     /// The one person a text means: an id, a local account, or an e-mail that only one has.
-    pub(super) async fn user_named(&self, text: &str) -> Result<User, Refusal> {
+    pub(super) async fn find_user(&self, text: &str) -> Result<Option<User>, Refusal> {
         let found = if text.contains('\0') {
             Vec::new()
         } else {
             self.store.read(FindUsers(text.to_owned())).await?
         };
-        match <[User; 1]>::try_from(found) {
-            Ok([user]) => Ok(user),
-            Err(none) if none.is_empty() => Err(Refusal::NoSuchUser(
-                "user_id names nobody we know; /user/new makes somebody".into(),
-            )),
-            Err(_) => {
-                let text = "user_id is an e-mail that several people have: use an id";
-                Err(Refusal::NoSuchUser(text.into()))
-            }
+        if found.len() > 1 {
+            let text = "user_id is an e-mail that several people have: use an id";
+            return Err(Refusal::NoSuchUser(text.into()));
         }
+        Ok(found.into_iter().next())
     }
-}
 
-impl Manage {
+    pub(super) async fn user_named(&self, text: &str) -> Result<User, Refusal> {
+        let unknown = "user_id names nobody we know; /user/new makes somebody";
+        self.find_user(text).await?.ok_or_else(|| Refusal::NoSuchUser(unknown.into()))
+    }
+
     /// The person a request is about: one that is not known is not found.
     async fn about(&self, text: &str) -> Result<User, Refusal> {
-        match self.store.read(FindUsers(text.replace('\0', " "))).await?.as_slice() {
-            [] => Err(Refusal::NotFound("person", "user_id")),
-            _ => self.user_named(text).await,
-        }
+        self.find_user(text).await?.ok_or(Refusal::NotFound("person", "user_id"))
     }
 }
 

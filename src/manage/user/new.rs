@@ -3,7 +3,7 @@
 use super::{Actor, Manage, Refusal, shape};
 use crate::{
     manage::{body::Body, chosen_id::chosen},
-    model::{AccessKey, Email, KeyId, Lifetime, ModelList, Role, UserId},
+    model::{AccessKey, Email, KeyId, Lifetime, ModelList, Role, User, UserId},
     store::{
         keys::FreshKey,
         members::TeamsOf,
@@ -55,6 +55,7 @@ pub(super) async fn post(
     let listed = listed.ok_or(Refusal::NotFound("person", "user_id"))?;
     let teams = manage.store.read(TeamsOf(id)).await?;
     let mut shape = shape::user(&listed, Some(&teams));
+    shape["note"] = json!(manage.nobody_claims(&listed.user));
     if with_key {
         shape["key"] = json!(secret.expose());
         shape["token_id"] = json!(key_id);
@@ -64,6 +65,37 @@ pub(super) async fn post(
 }
 
 impl Manage {
+    /// Somebody with an id or an address and nothing else.
+    pub(in crate::manage) async fn make_in_advance(
+        &self,
+        actor: &Actor,
+        id: Option<String>,
+        email: Option<String>,
+    ) -> Result<UserId, Refusal> {
+        let id = match id {
+            Some(text) => chosen(&text, "user_id").map(|()| UserId::named(&text))?,
+            None => UserId::new(self.entropy.draw()),
+        };
+        let email = email.map(good_email).transpose()?;
+        let patch = UserPatch { email: email.map(Some), ..UserPatch::default() };
+        let act = actor.act(self.entropy.draw(), self.clock.now());
+        let new = NewUser { id: id.clone(), patch, teams: Vec::new(), key: None, act };
+        refused(self.store.write(new).await?)?;
+        Ok(id)
+    }
+
+    /// What a script's author would otherwise find out by a second account.
+    fn nobody_claims(&self, user: &User) -> Option<String> {
+        let domain = Email::parse(user.email.as_deref()?)?.domain().to_owned();
+        let claimed = self.domains.contains(&domain);
+        (!claimed).then(|| {
+            format!(
+                "No sign-in will claim this person: no provider's [[idp]] domains (or signin.claim_domains) \
+                 names {domain}."
+            )
+        })
+    }
+
     fn first_key(
         &self,
         secret: &AccessKey,
@@ -105,24 +137,26 @@ fn refused(made: Made) -> Result<(), Refusal> {
     }
 }
 
+fn good_email(email: String) -> Result<String, Refusal> {
+    let good = Email::parse(&email).is_some();
+    let why = "must be a plain address, such as ada@acme.example";
+    good.then_some(email).ok_or_else(|| Refusal::field("user_email", why))
+}
+
 /// What may be said of a person, at the making and later.
 pub(super) fn fields(body: &mut Body) -> Result<UserPatch, Refusal> {
-    let role = match body.text("user_role")?.flatten() {
+    let role = match body.text("user_role")? {
         None => None,
-        Some(text) => Some(Role::parse(&text).ok_or_else(|| {
-            let all = "proxy_admin, proxy_admin_viewer, internal_user or internal_user_viewer";
+        Some(None) => Some(None),
+        Some(Some(text)) => Some(Some(Role::parse(&text).ok_or_else(|| {
+            let all =
+                "proxy_admin, proxy_admin_viewer, internal_user, internal_user_viewer or null";
             Refusal::field("user_role", format!("must be {all}"))
-        })?),
+        })?)),
     };
     let email = body.text("user_email")?;
-    if email.iter().flatten().any(|email| Email::parse(email).is_none()) {
-        return Err(Refusal::field(
-            "user_email",
-            "must be a plain address, such as ada@acme.example",
-        ));
-    }
     Ok(UserPatch {
-        email,
+        email: email.map(|email| email.map(good_email).transpose()).transpose()?,
         name: body.text("user_alias")?,
         role,
         models: body.models()?.map(Option::unwrap_or_default),

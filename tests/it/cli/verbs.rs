@@ -90,7 +90,10 @@ async fn help_is_worth_reading() {
 #[tokio::test]
 async fn migrate_says_what_it_did_and_check_what_the_settings_mean() {
     let cli = Cli::new("cli_migrate").await;
-    assert_eq!(cli.run(&["migrate"]).good(), "applied 0001_start\napplied 0002_people");
+    assert_eq!(
+        cli.run(&["migrate"]).good(),
+        "applied 0001_start\napplied 0002_people\napplied 0003_audit"
+    );
     assert_eq!(cli.run(&["migrate"]).good(), "up to date");
     let said = cli.run(&["check"]).good();
     assert!(said.contains("the settings are good") && said.contains("model     demo"), "{said}");

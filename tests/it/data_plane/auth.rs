@@ -184,3 +184,28 @@ async fn raw(gate: &Gate, head: &str) -> u16 {
     stream.read_to_string(&mut text).await.unwrap();
     text.split(' ').nth(1).unwrap().parse().unwrap()
 }
+
+/// What a feed looks like that was swept before it was read: the key changed, the line is gone.
+struct Unheard(&'static str);
+
+impl gatekey::store::Operation for Unheard {
+    type Output = ();
+
+    async fn run(&self, tx: &mut gatekey::store::Tx<'_>) -> Result<(), gatekey::store::Error> {
+        tx.run("UPDATE keys SET blocked = TRUE", ()).await?;
+        tx.run(self.0, ()).await
+    }
+}
+
+#[tokio::test]
+async fn a_gap_in_the_feed_of_changes_empties_the_memory() {
+    let gate = Gate::new("auth_gap").await;
+    let key = gate.key_of("ada").await;
+    assert_eq!(gate.call(&key, "gpt-4o").await.status, 200);
+    gate.store.write(Unheard("UPDATE keys SET alias = alias")).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    assert_eq!(gate.call(&key, "gpt-4o").await.status, 200, "no word of it: it is in memory");
+    let gap = Unheard("UPDATE change_counter SET last = last + 5 WHERE name = 'changes'");
+    gate.store.write(gap).await.unwrap();
+    soon("it is read anew", async || gate.call(&key, "gpt-4o").await.status == 401).await;
+}

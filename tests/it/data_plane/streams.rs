@@ -1,4 +1,4 @@
-use crate::support::{Gate, soon};
+use crate::support::{Gate, MASTER_KEY, soon};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -169,4 +169,25 @@ async fn a_silent_upstream_is_bridged_by_comments() {
     let mut frames = request.send().await.unwrap().bytes_stream();
     let first = tokio::time::timeout(Duration::from_secs(4), frames.next()).await.unwrap();
     assert_eq!(first.unwrap().unwrap(), ": keep-alive\n\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i7_an_upstream_that_is_never_silent_and_a_slow_reader_outlast_no_grace() {
+    let gate = Gate::with("streams_slow", "server.revoke_grace = \"1s\"").await;
+    let key = gate.key_of("ada").await;
+    let body = json!({"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": "flood"}]});
+    let request = gate.client.post(format!("{}{CHAT}", gate.url)).bearer_auth(&key).json(&body);
+    let mut frames = request.send().await.unwrap().bytes_stream();
+    frames.next().await.unwrap().unwrap();
+    let slow = tokio::spawn(async move {
+        while let Some(Ok(_)) = frames.next().await {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let before = gate.upstream.dropped();
+    let id = gate.people().await[0].user.id.to_string();
+    gate.manage("/user/block", MASTER_KEY, json!({"user_ids": [id]})).await;
+    soon("the upstream is let go", async || gate.upstream.dropped() > before).await;
+    assert!(!slow.is_finished(), "the reader has not come to the end yet");
+    slow.abort();
 }

@@ -1,4 +1,5 @@
 use crate::support::{Gate, MASTER_KEY};
+use serde_json::json;
 
 #[tokio::test]
 async fn liveness_and_readiness_tell_the_truth() {
@@ -34,6 +35,9 @@ async fn metrics_are_for_admins_and_listed_addresses_and_name_nobody() {
         assert!(text.contains(name), "{name} in {text}");
     }
     assert!(text.ends_with("# EOF\n") && !text.contains("ada") && !text.contains("sk-"));
+    let viewer = json!({"user_id": "v", "user_role": "proxy_admin_viewer"});
+    let viewer = gate.manage("/user/new", MASTER_KEY, viewer).await.json();
+    assert_eq!(gate.get("/metrics", viewer["key"].as_str().unwrap()).await.status, 200);
     let open = Gate::with("health_listed", "server.metrics_from = [\"127.0.0.0/8\"]").await;
     assert_eq!(open.get("/metrics", "").await.status, 200);
 }

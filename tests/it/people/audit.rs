@@ -36,7 +36,11 @@ async fn every_act_has_a_line_with_who_what_whom_whence_and_before_and_after() {
     assert_eq!(find("team.update")["actor"], "ada", "by an admin's own key it is the admin");
     assert_eq!(find("team.update")["after"], json!({"models": ["x"]}));
     assert_eq!(find("team.member_add")["detail"], "ada as user");
-    assert_eq!(find("user.block")["detail"], "leaves");
+    assert_eq!(find("team.member_add")["after"], json!({"role": "user"}));
+    let block = find("user.block");
+    assert_eq!((&block["detail"], &block["user_id"]), (&json!("leaves"), &json!("ada")));
+    assert_eq!(block["before"], json!({"blocked": false, "block_reason": null}));
+    assert_eq!(block["after"], json!({"blocked": true, "block_reason": "leaves"}));
     for action in ["user.new", "team.new", "key.create"] {
         find(action);
     }
@@ -118,4 +122,46 @@ async fn o4_pages_are_stable_and_their_cursors_are_ours() {
     let gate = gate.restarted().await;
     let seen = gate.get(&format!("/audit/logs?action=user.new&cursor={good}"), MASTER_KEY).await;
     assert_eq!(seen.status, 200, "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_is_done_to_a_person_s_keys_and_memberships_is_found_by_the_person() {
+    let gate = Gate::new("audit_person").await;
+    let body = json!({"user_id": "ada", "auto_create_key": false});
+    gate.manage("/user/new", MASTER_KEY, body).await;
+    gate.manage("/team/new", MASTER_KEY, json!({"team_id": "t1", "members": ["ada"]})).await;
+    let fields = json!({"user_id": "ada", "team_id": "t1", "key_alias": "ci", "duration": "1h"});
+    let key = gate.generate(fields).await["token_id"].clone();
+    let promote = json!({"team_id": "t1", "member": {"user_id": "ada", "role": "admin"}});
+    gate.turn(1);
+    gate.manage("/team/member_add", MASTER_KEY, promote).await;
+    let change = json!({"key": key, "key_alias": "cd", "models": ["gpt-4o"], "metadata": {"a": 1}});
+    gate.manage("/key/update", MASTER_KEY, change).await;
+    gate.manage("/key/block", MASTER_KEY, json!({"key": key})).await;
+    gate.turn(1);
+    gate.manage("/key/delete", MASTER_KEY, json!({"keys": [key]})).await;
+    let remove = json!({"team_id": "t1", "user_id": "ada"});
+    gate.manage("/team/member_delete", MASTER_KEY, remove).await;
+    let log = lines(&logs(&gate, "user_id=ada&size=100").await);
+    let find = |action: &str, subject: &Value| {
+        let fits = |line: &&Value| line["action"] == action && line["subject"] == *subject;
+        let found = log.iter().find(fits);
+        found.unwrap_or_else(|| panic!("{action} of {subject} in {log:#?}")).clone()
+    };
+    let made = find("key.create", &key)["after"].clone();
+    assert_eq!((&made["key_alias"], &made["team_id"]), (&json!("ci"), &json!("t1")));
+    let update = find("key.update", &key);
+    assert_eq!(update["before"], json!({"key_alias": "ci", "models": [], "metadata": {}}));
+    assert_eq!(
+        update["after"],
+        json!({"key_alias": "cd", "models": ["gpt-4o"], "metadata": {"a": 1}})
+    );
+    assert_eq!(find("key.block", &key)["after"], json!({"blocked": true}));
+    assert_eq!(find("key.end", &key)["before"], json!({"key_alias": "cd", "team_id": "t1"}));
+    let promoted = find("team.member_add", &json!("t1"));
+    assert_eq!(promoted["before"], json!({"role": "user"}), "the newest first");
+    assert_eq!(promoted["after"], json!({"role": "admin"}));
+    assert_eq!(find("team.member_delete", &json!("t1"))["before"], json!({"role": "admin"}));
+    assert!(log.iter().all(|line| line["user_id"] == "ada"));
+    assert!(lines(&logs(&gate, "user_id=bob").await).is_empty());
 }

@@ -254,3 +254,16 @@ async fn u14_an_admin_by_a_provider_s_own_word_is_none_when_it_says_so_though_gr
         assert_eq!(role().await, expected, "{claims}");
     }
 }
+
+#[tokio::test]
+async fn u5_a_provider_without_a_section_gets_its_domains_from_signin_and_who_has_none_is_told() {
+    let gate = Gate::with("door_domains", "signin.claim_domains = [\"@ACME.example\"]").await;
+    let made = |email: &str| json!({"user_email": email, "auto_create_key": false});
+    let seen = gate.manage("/user/new", MASTER_KEY, made("ada@acme.example")).await.json();
+    assert_eq!(seen["note"], json!(null));
+    enter(&gate, person("ada", "ada@acme.example", true)).await;
+    assert_eq!(gate.people().await.len(), 1, "claimed");
+    let seen = gate.manage("/user/new", MASTER_KEY, made("bob@other.example")).await.json();
+    let note = seen["note"].as_str().unwrap();
+    assert!(note.contains("No sign-in will claim") && note.contains("other.example"), "{note}");
+}

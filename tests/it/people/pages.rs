@@ -199,3 +199,39 @@ async fn a_reset_link_sets_a_password_once_within_a_day() {
     };
     assert!(!gate.store.write(offer).await.unwrap());
 }
+
+#[tokio::test]
+async fn who_may_only_look_ends_keys_of_their_own_and_changes_nothing_else() {
+    let (gate, _, ada, id) = world("pages_looks").await;
+    let role = json!({"user_id": id, "user_role": "internal_user_viewer"});
+    gate.manage("/user/update", MASTER_KEY, role).await;
+    drop(ada);
+    let ada = gate.browser_of("ada").await;
+    let page = ada.get("/").await;
+    assert!(page.body.contains("Member who only looks"), "{}", page.body);
+    let token = token(&page);
+    let team = [("token", token.as_str()), ("team", "")];
+    assert_eq!(ada.post("/team", &team).await.status, 403);
+    let list = format!("/key/list?user_id={id}");
+    let keys = gate.get(&list, MASTER_KEY).await.json()["keys"].clone();
+    let own = format!("/keys/{}/end", keys[0]["id"].as_str().unwrap());
+    assert_eq!(ada.post(&own, &[("token", &token)]).await.status, 303);
+    assert_eq!(gate.get(&list, MASTER_KEY).await.json()["total_count"], 1);
+    // Another's key: one who may see it is told; to others it does not exist.
+    let other = gate.generate(json!({})).await["token_id"].clone();
+    let other = format!("/keys/{}/end", other.as_str().unwrap());
+    assert_eq!(ada.post(&other, &[("token", &token)]).await.status, 403);
+    assert_eq!(ada.post("/keys/key_nobody/end", &[("token", &token)]).await.status, 303);
+    let all = gate.get("/key/list", MASTER_KEY).await.json();
+    assert_eq!(all["total_count"], 2, "one of ada's, and the other");
+}
+
+#[tokio::test]
+async fn the_page_that_shows_what_a_provider_says_has_a_way_on_where_there_is_none() {
+    let settings = "# no idp\nsignin.debug = true\nsignin.admin_password = \"a long password\"";
+    let gate = Gate::with("pages_no_provider", settings).await;
+    let browser = gate.browser();
+    browser.login("admin", "a long password", "/").await;
+    let page = browser.get("/sso/debug/login").await;
+    assert!(page.body.contains("No provider") && page.body.contains("href=\"/\""), "{page:?}");
+}

@@ -115,6 +115,15 @@ async fn k02_a_person_in_too_many_groups_for_a_token_is_asked_of_graph_page_by_p
     let ada = only(&gate).await;
     assert_eq!(teams(&gate, &ada).await, ["data"], "g-250 is on a late page");
 
+    // Groups of groups count, as they do in a token.
+    {
+        let graph = &mut gate.idp.inner.state.lock().unwrap().graph;
+        graph.groups = vec!["g-outer".into()];
+        graph.nested = vec!["g-data".into()];
+    }
+    assert_eq!(enter(&gate, overlarge()).await.status, 200);
+    assert_eq!(teams(&gate, &ada).await, ["data"]);
+
     // The other way of saying it; and when Graph fails, nothing is lost.
     for status in [401, 500] {
         gate.idp.inner.state.lock().unwrap().graph.status = status;
@@ -338,4 +347,19 @@ async fn keycloaks_recorded_wire_signs_in() {
     assert_eq!(ada.user.email.as_deref(), Some("ada@acme.example"));
     assert_eq!(ada.user.name.as_deref(), Some("Ada Lovelace"));
     assert_eq!(teams(&gate, &ada).await, ["data"]);
+}
+
+#[tokio::test]
+async fn entra_leaves_the_claim_out_for_whoever_is_in_no_group_so_graph_is_asked() {
+    let gate = Gate::with("entra_none", ENTRA).await;
+    assert_eq!(enter(&gate, entra(&json!({"groups": ["g-data"]}))).await.status, 200);
+    let ada = only(&gate).await;
+    assert_eq!(teams(&gate, &ada).await, ["data"]);
+    assert_eq!(enter(&gate, entra(&json!({}))).await.status, 200);
+    assert!(teams(&gate, &ada).await.is_empty(), "known to be in none");
+    // Where no rule looks at groups nobody is asked.
+    let settings = ENTRA.split("[[team]]").next().unwrap();
+    let gate = Gate::with("entra_unasked", settings).await;
+    assert_eq!(enter(&gate, entra(&json!({}))).await.status, 200);
+    assert_eq!(gate.idp.inner.state.lock().unwrap().graph.asked, 0);
 }

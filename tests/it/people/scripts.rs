@@ -52,6 +52,9 @@ async fn k24_what_is_said_of_a_person_reads_back() {
     assert_eq!(changed["data"]["default_team"], "t1");
     assert_eq!(changed["data"]["user_role"], "internal_user_viewer", "what was not named stays");
     assert_eq!(gate.call(key, "gpt-4o-mini").await.status, 200, "from the next call on");
+    let back = json!({"user_id": "ada", "user_role": null});
+    let changed = good(&gate, "/user/update", back).await;
+    assert_eq!(changed["data"]["user_role"], "internal_user", "taken back");
     let by_email = json!({"user_email": "ADA@acme.example", "user_role": "internal_user"});
     let changed = good(&gate, "/user/update", by_email).await;
     assert_eq!(changed["user_id"], "ada");
@@ -300,4 +303,29 @@ async fn o9_json_that_is_deep_large_or_doubled_is_refused() {
     let long = "x".repeat(5_000);
     let seen = gate.get(&format!("/user/list?search={long}"), MASTER_KEY).await;
     assert!(seen.status == 200 && seen.json()["total"] == 0, "{seen:?}");
+}
+
+#[tokio::test]
+async fn an_admin_s_script_adds_members_who_are_not_known_yet_and_nobody_else_s_does() {
+    let gate = Gate::new("scripts_unknown").await;
+    let team =
+        json!({"team_id": "t1", "members_with_roles": [{"role": "admin", "user_id": "lead"}]});
+    good(&gate, "/team/new", team).await;
+    let add = json!({"team_id": "t1", "member": [
+        {"role": "user", "user_email": "new@acme.example"},
+        {"role": "user", "user_id": "robot", "user_email": "robot@acme.example"}]});
+    let team = good(&gate, "/team/member_add", add.clone()).await;
+    assert_eq!(team["members_with_roles"].as_array().unwrap().len(), 3);
+    let robot = gate.get("/user/info?user_id=robot", MASTER_KEY).await.json();
+    assert_eq!(robot["user_info"]["user_email"], "robot@acme.example");
+    let again = good(&gate, "/team/member_add", add).await;
+    assert_eq!(again["members_with_roles"], team["members_with_roles"], "asked again, no second");
+    let bad = json!({"team_id": "t1", "member": {"user_email": "not an address"}});
+    assert_eq!(post(&gate, "/team/member_add", bad).await.status, 400);
+    let lead = gate.generate(json!({"user_id": "lead"})).await["key"].clone();
+    let add = json!({"team_id": "t1", "member": {"user_id": "stranger"}});
+    let seen = gate.manage("/team/member_add", lead.as_str().unwrap(), add).await;
+    assert!(seen.status == 400 && seen.body.contains("only an admin"), "{seen:?}");
+    assert_eq!(gate.get("/user/info?user_id=stranger", MASTER_KEY).await.status, 404);
+    assert_eq!(gate.get("/user/list?sort_by=spend&sort_order=asc", MASTER_KEY).await.status, 200);
 }

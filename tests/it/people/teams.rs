@@ -205,3 +205,26 @@ async fn many_first_members_at_once_make_one_team() {
     let list = gate.get("/team/list", MASTER_KEY).await.json();
     assert_eq!(list.as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_rule_s_team_that_is_renamed_stays_the_rule_s() {
+    let gate = Gate::with("teams_renamed", RULES).await;
+    enter(&gate, json!(["ml"])).await;
+    let id = team_id(&gate, "data").await;
+    let rename = json!({"team_id": id, "team_alias": "Data science"});
+    assert_eq!(gate.manage("/team/update", MASTER_KEY, rename).await.status, 200);
+    enter(&gate, json!(["ml"])).await;
+    assert_eq!(teams(&gate).await, [("Data science".into(), "group")], "nobody loses it");
+    gate.idp.claims(json!({"sub": "bob", "groups": ["eng-data"]}));
+    gate.browser().walk("/sso/login?return_to=/").await;
+    let members = gate.get(&format!("/team/info?team_id={id}"), MASTER_KEY).await.json();
+    assert_eq!(members["team_info"]["members"].as_array().unwrap().len(), 2);
+    // Two rules that come to mean one team do not pull at each other.
+    let rename = json!({"team_id": id, "team_alias": "web"});
+    assert_eq!(gate.manage("/team/update", MASTER_KEY, rename).await.status, 200);
+    for _ in 0..2 {
+        enter(&gate, json!(["ml", "eng-web"])).await;
+        assert_eq!(teams(&gate).await, [("web".into(), "group")]);
+        assert_eq!(team_id(&gate, "web").await, id);
+    }
+}

@@ -182,3 +182,19 @@ async fn u11_a_discovery_document_that_names_another_issuer_or_an_unsafe_endpoin
     let seen = gate.browser().get("/sso/login?return_to=/").await;
     assert_eq!(seen.status, 503, "{seen:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waited_for_a_provider_that_failed_hears_it_together_and_not_in_turn() {
+    let gate = Gate::new("idp_together").await;
+    gate.idp.fault(Fault::Slow);
+    let began = tokio::time::Instant::now();
+    let many = (0..6).map(|_| {
+        let browser = gate.browser();
+        async move { browser.walk("/sso/login?return_to=/").await.status }
+    });
+    let heard = futures_util::future::join_all(many).await;
+    assert!(heard.iter().all(|status| *status == 503), "{heard:?}");
+    assert!(began.elapsed().as_secs() < 20, "one patience, not six");
+    gate.idp.fault(Fault::None);
+    assert_eq!(gate.browser().walk("/sso/login?return_to=/").await.status, 200, "none is stuck");
+}

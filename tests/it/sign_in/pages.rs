@@ -178,6 +178,10 @@ async fn a_page_under_another_host_name_moves_home_once() {
     };
     let seen = Seen::of(request("other.example")).await;
     assert_eq!(seen.location, Some(format!("{}/login?return_to=/", gate.url)));
+    for path in ["/", "/people", "/people/x", "/password", "/reset/x"] {
+        let page = gate.client.get(format!("{}{path}", gate.url)).header("host", "other.example");
+        assert_eq!(Seen::of(page).await.location, Some(format!("{}{path}", gate.url)));
+    }
     let cookie = seen.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let seen = Seen::of(request("other.example").header("cookie", cookie)).await;
     assert_eq!(seen.status, 200, "a proxy that rewrites Host makes no loop");

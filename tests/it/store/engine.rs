@@ -1,5 +1,12 @@
 use crate::support::{Gate, database};
-use gatekey::store::{Error, Operation, Store, Tx};
+use gatekey::{
+    model::{Hash, KeyId, Timestamp, Tokens, UserId},
+    store::{
+        Error, Operation, Store, Tx,
+        usage::{RecordUsage, UsageOfKey},
+    },
+};
+use serde_json::json;
 
 struct Run(&'static str);
 
@@ -120,4 +127,29 @@ async fn two_servers_may_start_at_once_over_an_empty_database() {
     let gate = Gate::new("store_start").await;
     let twin = gate.twin().await;
     assert_eq!(twin.get("/health/readiness", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_batch_of_usage_that_is_written_twice_counts_once() {
+    let gate = Gate::new("engine_batch").await;
+    let key = gate.generate(json!({})).await;
+    let id = KeyId::named(key["token_id"].as_str().unwrap());
+    let call = Tokens {
+        key: id.clone(),
+        user: UserId::named("default_user_id"),
+        app: String::new(),
+        model: "gpt-4o".into(),
+        input: 7,
+        output: 5,
+        at: Timestamp(gate.now()),
+        estimated: false,
+        aborted: false,
+        failed: false,
+    };
+    let batch = || RecordUsage::new(Hash::of("a batch"), vec![call.clone(), call.clone()], vec![]);
+    for _ in 0..2 {
+        gate.store.write(batch()).await.unwrap();
+    }
+    let usage = gate.store.read(UsageOfKey(id)).await.unwrap();
+    assert_eq!((usage.calls, usage.input_tokens, usage.output_tokens), (2, 14, 10));
 }

@@ -19,7 +19,7 @@ fn statements(file: &str) -> Vec<String> {
         } else if before.ends_with("list_keys!(") {
             format!("SELECT COUNT(*) FROM keys WHERE {literal} ORDER BY created_at, id")
         } else if before.ends_with("lines!(") {
-            format!("SELECT id FROM audit WHERE {literal} AND at >= $4 ORDER BY at DESC, id DESC")
+            format!("SELECT id FROM audit WHERE {literal} AND at >= $5 ORDER BY at DESC, id DESC")
         } else {
             literal
         };

@@ -7,7 +7,7 @@ use gatekey::{
     model::{Hash, Role, Timestamp, UserId},
     store::{
         self, Operation, Store, Tx,
-        accounts::AddAccount,
+        accounts::{AddAccount, Added},
         audit::{Act, Lines},
         users::{ListUsers, Listed},
     },
@@ -198,7 +198,7 @@ impl Gate {
             fresh: fresh.clone(),
             act: self.act(),
         };
-        assert!(self.store.write(add).await.unwrap());
+        assert_eq!(self.store.write(add).await.unwrap(), Added::Done);
         fresh
     }
 

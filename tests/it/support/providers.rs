@@ -16,6 +16,8 @@ pub(crate) const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 #[derive(Default)]
 pub(crate) struct Graph {
     pub(crate) groups: Vec<String>,
+    /// Groups that one of those is in.
+    pub(crate) nested: Vec<String>,
     /// 0: it answers.
     pub(crate) status: u16,
     /// Where its next page is said to be, instead of at itself.
@@ -44,7 +46,7 @@ pub(super) fn routes() -> Router<Arc<Inner>> {
         .route("/entra/{tenant}/authorize", get(authorize))
         .route("/entra/{tenant}/token", post(entra_token))
         .route("/keys", get(jwks))
-        .route("/graph/v1.0/me/transitiveMemberOf", get(member_of))
+        .route("/graph/v1.0/me/{which}", get(member_of))
         .route("/graph.evil/v1.0/me/memberOf", get(looks_like_graph))
         .route("/github/login/oauth/authorize", get(authorize))
         .route("/github/login/oauth/access_token", post(github_token))
@@ -115,6 +117,7 @@ fn tokens(idp: &Inner, form: &HashMap<String, String>, issuer: &str) -> Response
 /// Three to a page; a directory role is among them.
 async fn member_of(
     State(idp): Shared,
+    Path(which): Path<String>,
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
@@ -129,11 +132,17 @@ async fn member_of(
     }
     let from: usize = query.get("from").map_or(0, |from| from.parse().unwrap());
     let group = |id: &String| json!({"@odata.type": "#microsoft.graph.group", "id": id});
-    let mut value: Vec<Value> = known.graph.groups.iter().skip(from).take(10).map(group).collect();
+    let nested: &[String] = match which.as_str() {
+        "memberOf" => &[],
+        "transitiveMemberOf" => &known.graph.nested,
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    let groups: Vec<&String> = known.graph.groups.iter().chain(nested).collect();
+    let mut value: Vec<Value> = groups.iter().skip(from).take(10).map(|id| group(id)).collect();
     value.push(json!({"@odata.type": "#microsoft.graph.directoryRole", "id": "a-role"}));
     let mut page = json!({"value": value});
-    if from + 10 < known.graph.groups.len() {
-        let own = format!("{url}/graph/v1.0/me/transitiveMemberOf?from={}", from + 10);
+    if from + 10 < groups.len() {
+        let own = format!("{url}/graph/v1.0/me/{which}?from={}", from + 10);
         page["@odata.nextLink"] = json!(known.graph.next.clone().unwrap_or(own));
     }
     Json(page).into_response()

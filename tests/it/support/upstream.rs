@@ -273,7 +273,16 @@ impl Drop for OnDrop {
     }
 }
 
-/// `cut N`: breaks off after N events. `stop N`: ends tidily after N. `endless`: never ends. `halves`: each
+fn pause(wish: &str) -> Duration {
+    Duration::from_millis(match wish {
+        "quiet" => 5_000,
+        "flood" => 0,
+        _ => 5,
+    })
+}
+
+/// `cut N`: breaks off after N events. `stop N`: ends tidily after N. `endless`: never ends. `flood`: the same, as
+/// fast as it is read. `halves`: each
 /// event comes in two pieces.
 fn streamed(known: &Arc<Mutex<Known>>, wish: &str, events: &[String]) -> Response {
     let number =
@@ -314,11 +323,12 @@ fn streamed(known: &Arc<Mutex<Known>>, wish: &str, events: &[String]) -> Respons
         pieces =
             whole.as_bytes().chunks(7).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     }
-    let endless = wish == "endless" || wish == "quiet";
-    let pause = Duration::from_millis(if wish == "quiet" { 5_000 } else { 5 });
+    let endless = matches!(wish, "endless" | "quiet" | "flood");
+    let pause = pause(wish);
     let guard = OnDrop(known.clone(), false);
     let tail = stream::iter(0..).take(if endless { 100_000 } else { 0 });
-    let more = events[events.len().min(3) - 1].clone();
+    let flood = || format!(": {}\n\n", "x".repeat(60_000));
+    let more = if wish == "flood" { flood() } else { events[events.len().min(3) - 1].clone() };
     let all = stream::iter(pieces.into_iter().take(if endless { 3 } else { usize::MAX }))
         .chain(tail.map(move |_| Ok(Bytes::from(more.clone()))))
         .then(move |piece| async move {
