@@ -1,7 +1,7 @@
 //! A person's answer, proven to be one: the CSRF rules live here and nowhere else.
 use super::Refusal;
 use crate::{
-    model::{Handle, Says, TeamId},
+    model::{Handle, Says, TeamId, UserCode},
     store::Store,
     web::{self, BadQuery, Browser, ClientAddress, NoSession, Session, Site},
     world::{Clock, Entropy},
@@ -24,15 +24,21 @@ pub struct Answer {
     pub(super) says: Says,
     /// The person the page spoke to.
     pub(super) shown: Option<String>,
+    /// What a terminal shows, as the person typed it.
+    pub(super) user_code: Option<UserCode>,
 }
 
 #[derive(Deserialize)]
 struct Fields {
+    /// LiteLLM's CLI calls it so in its own form.
+    #[serde(alias = "browser_complete_token")]
     request: String,
     answer: Option<String>,
     lifetime: Option<String>,
+    #[serde(alias = "team_id")]
     team: Option<String>,
     user: Option<String>,
+    user_code: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Answer
@@ -68,7 +74,8 @@ where
             form.map_err(|_| BadQuery("The form came incomplete. Go back and try again.".into()))?;
         let says = if is_form { fields.says()? } else { Says::Nothing };
         let handle = Handle::presented(&fields.request);
-        Ok(Self { handle, browser, session, address, says, shown: fields.user })
+        let user_code = fields.user_code.as_deref().and_then(UserCode::typed);
+        Ok(Self { handle, browser, session, address, says, shown: fields.user, user_code })
     }
 }
 
@@ -81,11 +88,12 @@ impl Fields {
                 Some(text.parse().map_err(wrong)?)
             }
         };
+        let team = self.team.as_deref().filter(|team| !team.is_empty()).map(TeamId::named);
+        let by_hand = self.answer.as_deref() == Some("by-hand");
         match self.answer.as_deref() {
-            Some("allow") => {
-                let team = self.team.as_deref().filter(|team| !team.is_empty());
-                Ok(Says::Yes { lifetime, team: team.map(TeamId::named) })
-            }
+            Some("allow" | "by-hand") => Ok(Says::Yes { lifetime, team, by_hand }),
+            // Who typed the terminal's code says yes by that.
+            None if self.user_code.is_some() => Ok(Says::Yes { lifetime, team, by_hand }),
             Some("deny") => Ok(Says::No),
             _ => Err(BadQuery("The form says neither yes nor no.".into())),
         }

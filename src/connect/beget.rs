@@ -1,8 +1,11 @@
-//! A live key begets one, without a page.
-use super::{IssuedKey, Journey, Refusal, issue::Owner};
+//! A live key begets one, or a code for one, without a page.
+use super::{
+    IssuedKey, Journey, Refusal,
+    issue::{Given, Owner},
+};
 use crate::{
-    model::{App, Dialect, Key, Reply, Rights, Terms},
-    store::grants::{Approve, Approved, Cap},
+    model::{App, Challenge, Code, Dialect, Key, Reply, Rights, Terms},
+    store::grants::{Approve, Approved, Cap, Gives},
     web::ClientAddress,
 };
 
@@ -13,6 +16,36 @@ impl Journey {
         parent: &Key,
         address: ClientAddress,
     ) -> Result<IssuedKey, Refusal> {
+        let terms = Terms::living(self.settings.key_lifetime.seconds());
+        let reply = Reply::Json;
+        match self.beget_as(dialect, parent, (&reply, terms), address).await? {
+            Given::Key(issued) => Ok(issued),
+            Given::Code(_) | Given::Ready => Err(Refusal::NotHere),
+        }
+    }
+
+    /// A code for such a key: whoever redeems it must prove the challenge, if there is one.
+    pub async fn beget_code(
+        &self,
+        dialect: Dialect,
+        parent: &Key,
+        (challenge, terms): (Option<Challenge>, Terms),
+        address: ClientAddress,
+    ) -> Result<Code, Refusal> {
+        let reply = Reply::Display { challenge };
+        match self.beget_as(dialect, parent, (&reply, terms), address).await? {
+            Given::Code(code) => Ok(code),
+            Given::Key(_) | Given::Ready => Err(Refusal::NotHere),
+        }
+    }
+
+    async fn beget_as(
+        &self,
+        dialect: Dialect,
+        parent: &Key,
+        (reply, terms): (&Reply, Terms),
+        address: ClientAddress,
+    ) -> Result<Given, Refusal> {
         let at = self.clock.now();
         if parent.is_service() {
             return Err(Refusal::NoPerson);
@@ -25,28 +58,43 @@ impl Journey {
         if parent.child_ends(at, lifetime, self.settings.renew_within) <= at {
             return Err(Refusal::SignInAgain);
         }
-        let terms = Terms { seconds: lifetime.seconds(), models: parent.models.clone() };
         let owner = Owner {
             user: parent.user.clone(),
             signed_in_at: parent.signed_in_at,
             team: parent.team.as_ref().map(|team| team.id.clone()),
             parent: Some(parent.clone()),
         };
-        let made = self.make((dialect, App::json(), &Reply::Json), &owner, terms, at);
-        let approve = Approve {
+        let (granted, fresh) = self.granted(App::json(), (reply, &terms), &owner, at);
+        let parent_id = Some(parent.id.clone());
+        let word = (None, false, parent_id.clone());
+        let (kept, given) = self.give(reply, &granted, word, at);
+        self.carry_out(Approve {
             gate: None,
-            parent: Some(parent.id.clone()),
-            grant: made.grant,
-            key: made.key,
+            parent: parent_id,
+            granted,
+            fresh,
+            dialect,
+            gives: kept,
             cap: Cap(self.settings.max_keys_per_app),
             act: self.act(&parent.user, address, at),
-        };
+        })
+        .await?;
+        Ok(given)
+    }
+
+    /// All or nothing; or why not.
+    pub(super) async fn carry_out(&self, approve: Approve) -> Result<(), Refusal> {
+        let by_poll = matches!(approve.gives, Gives::Poll { .. });
         match self.store.write(approve).await? {
-            Approved::Done => Ok(made.issued),
-            Approved::TooManyKeys => Err(Refusal::TooManyKeys),
+            Approved::Done => Ok(()),
+            // What the terminal waited for is over, or the page is.
+            Approved::Gone if by_poll => Err(Refusal::NotWaiting),
+            Approved::Gone => Err(Refusal::NotHere),
+            Approved::Blocked => Err(Refusal::Blocked),
             Approved::NotInTeam => Err(Refusal::NotInTeam),
-            Approved::Blocked | Approved::Gone => Err(Refusal::Blocked),
             Approved::ParentEnded => Err(Refusal::KeyEnded),
+            Approved::TooManyKeys => Err(Refusal::TooManyKeys),
+            Approved::WrongUserCode => Err(Refusal::WrongUserCode),
         }
     }
 }

@@ -1,13 +1,29 @@
 //! An app's request is stored and bound to the browser that brought it; and begun anew when it expired.
 use super::{Journey, Refusal};
 use crate::{
-    model::{ConnectRequest, Dialect, Handle},
+    model::{ConnectRequest, Dialect, Handle, Reply, ReturnAddress, redirect},
     store::requests::{RenewRequest, RequestOf, SaveRequest},
-    web::{self, Browser, ClientAddress},
+    web::{self, BadQuery, Browser, ClientAddress},
 };
 use axum::response::Response;
 
 impl Journey {
+    /// Whether the admin serves this dialect.
+    pub(super) fn serves(&self, dialect: Dialect) -> Result<(), Refusal> {
+        let served = self.settings.serves(dialect.0);
+        served.then_some(()).ok_or(Refusal::NotServed("connect.dialects"))
+    }
+
+    /// A `callback_url`, judged.
+    pub(super) fn callback(&self, text: &str) -> Result<ReturnAddress, Refusal> {
+        self.settings.redirects.judge(text).map_err(|refusal| match refusal {
+            redirect::Refusal::Policy(setting) => Refusal::NotServed(setting),
+            redirect::Refusal::Invalid(why) => {
+                BadQuery(why.to_string().replace("redirect_uri", "callback_url").into()).into()
+            }
+        })
+    }
+
     /// Stores the request; the answer's page is `/connect/{handle}`.
     pub async fn begin(
         &self,
@@ -18,12 +34,18 @@ impl Journey {
     ) -> Result<Handle, Refusal> {
         self.throttles.begun.count(address.place()).map_err(Refusal::TooOften)?;
         let handle = Handle::new(self.entropy.draw());
+        let ends = self.clock.now().plus(ConnectRequest::SECONDS);
+        // What no terminal waits for any more need not be answered.
+        let ends = match request.reply {
+            Reply::Poll { until, .. } => ends.min(until),
+            _ => ends,
+        };
         let row = SaveRequest {
             handle: handle.hash(),
             browser: browser.hash(),
             dialect,
             request,
-            expires_at: self.clock.now().plus(ConnectRequest::SECONDS),
+            expires_at: ends,
         };
         self.store.write(row).await?;
         Ok(handle)

@@ -1,14 +1,17 @@
-//! The making of a key: the one place where a connect journey does it.
+//! What an app gets: the one place where a connect journey makes a key, a code, or makes a poll ready.
 use super::{IssuedKey, Journey};
 use crate::{
     model::{
-        AccessKey, App, Dialect, GrantId, Hash, Key, KeyId, Lifetime, Reply, TeamId, Terms,
-        Timestamp, UserId,
+        AccessKey, App, Challenge, Code, Hash, Key, KeyId, Lifetime, Reply, TeamId, Terms,
+        Timestamp, UserCode, UserId,
     },
-    store::{audit::Act, grants::Grant, keys::FreshKey},
+    store::{
+        audit::Act,
+        codes::FreshCode,
+        grants::{FreshSecret, Gives, Granted},
+    },
     web::ClientAddress,
 };
-use serde_json::json;
 
 /// Who it is for, and on whose word.
 pub(super) struct Owner {
@@ -20,54 +23,96 @@ pub(super) struct Owner {
     pub(super) parent: Option<Key>,
 }
 
-/// A key that was made, and what the store keeps of it.
-pub(super) struct Made {
-    pub(super) grant: Option<Grant>,
-    pub(super) key: FreshKey,
-    pub(super) issued: IssuedKey,
+/// What was given: one side of a secret, whose other side the store keeps.
+pub(super) enum Given {
+    Key(IssuedKey),
+    Code(Code),
+    /// A terminal fetches it.
+    Ready,
 }
 
 impl Journey {
-    /// A child has its parent's app, models and grant, and ends no later than a real sign-in allows.
-    pub(super) fn make(
+    /// A child has its parent's app, models and grant, and ends no later than a real sign-in allows. Beside it the
+    /// app's name, where the grant is a new one.
+    pub(super) fn granted(
         &self,
-        (dialect, app, reply): (Dialect, App, &Reply),
+        app: App,
+        (reply, terms): (&Reply, &Terms),
         owner: &Owner,
-        terms: Terms,
         at: Timestamp,
-    ) -> Made {
-        let secret = AccessKey::new(self.entropy.draw());
+    ) -> (Granted, Option<String>) {
         let parent = owner.parent.as_ref();
-        let renew = self.settings.renew_within;
-        let wanted = at.plus(terms.seconds);
-        let lifetime = Lifetime::of_seconds(terms.seconds);
-        let ends = parent.map_or(wanted, |parent| parent.child_ends(at, lifetime, renew));
-        let models = parent.map_or(terms.models.clone(), |parent| parent.models.clone());
-        let app_id = parent.and_then(|parent| parent.app.clone()).unwrap_or_else(|| app.id.clone());
         let inherited = parent.and_then(|parent| parent.grant.clone());
-        let grant = inherited.is_none().then(|| Grant {
-            id: GrantId::new(self.entropy.draw()),
+        let fresh = inherited.is_none().then_some(app.name);
+        let granted = Granted {
+            id: inherited.unwrap_or_else(|| crate::model::GrantId::new(self.entropy.draw())),
             user: owner.user.clone(),
-            app: App { id: app_id.clone(), name: app.name },
-            dialect,
-            terms,
+            app: parent.and_then(|parent| parent.app.clone()).unwrap_or(app.id),
+            team: owner.team.clone(),
+            terms: parent.map_or_else(|| terms.clone(), |parent| self.within(parent, terms, at)),
+            sent_to: reply
+                .address()
+                .and_then(|to| to.to_string().split('?').next().map(str::to_owned)),
             signed_in_at: owner.signed_in_at,
-        });
-        let key = FreshKey {
+        };
+        (granted, fresh)
+    }
+
+    fn within(&self, parent: &Key, terms: &Terms, at: Timestamp) -> Terms {
+        let wanted = Lifetime::of_seconds(terms.seconds);
+        let ends = parent.child_ends(at, wanted, self.settings.renew_within);
+        let ends = terms.ends_at.map_or(ends, |asked| asked.min(ends));
+        Terms { models: parent.models.clone(), ends_at: Some(ends), ..terms.clone() }
+    }
+
+    /// What the store keeps and what the app gets. The reply decides, not the dialect.
+    pub(super) fn give(
+        &self,
+        reply: &Reply,
+        granted: &Granted,
+        (typed, team_chosen, parent): (Option<UserCode>, bool, Option<KeyId>),
+        at: Timestamp,
+    ) -> (Gives, Given) {
+        match reply {
+            Reply::KeyInQuery { .. } | Reply::Json => {
+                let (secret, kept) = self.secret(at);
+                let issued = IssuedKey::new(secret, granted, at);
+                (Gives::Key(kept), Given::Key(issued))
+            }
+            Reply::Code { challenge, .. } | Reply::Display { challenge } => {
+                self.give_code(challenge.clone(), parent, at)
+            }
+            Reply::Poll { poll, .. } => {
+                let poll = Hash(*poll);
+                let user_code = typed.map(|code| code.hash(poll));
+                (Gives::Poll { poll, user_code, team_chosen }, Given::Ready)
+            }
+        }
+    }
+
+    /// A code that no challenge protects lives as long as a redirect takes.
+    fn give_code(
+        &self,
+        challenge: Option<Challenge>,
+        parent: Option<KeyId>,
+        at: Timestamp,
+    ) -> (Gives, Given) {
+        let code = Code::new(self.entropy.draw());
+        let ends = at.plus(if challenge.is_some() { Code::PROVEN } else { Code::BEARER });
+        let fresh = FreshCode { code: code.hash(), challenge, ends, parent };
+        (Gives::Code(fresh), Given::Code(code))
+    }
+
+    /// A key on its way, and what is kept of it.
+    pub(super) fn secret(&self, at: Timestamp) -> (AccessKey, FreshSecret) {
+        let secret = AccessKey::new(self.entropy.draw());
+        let kept = FreshSecret {
             id: KeyId::new(self.entropy.draw()),
             hash: secret.hash(),
             hint: secret.hint(),
-            alias: Some(self.alias(at)),
-            user: owner.user.clone(),
-            grant: inherited.or_else(|| grant.as_ref().map(|grant| grant.id.clone())),
-            app: Some(app_id.clone()),
-            team: owner.team.clone(),
-            models,
-            metadata: metadata(&app_id, reply, at, ends),
-            signed_in_at: owner.signed_in_at,
-            expires_at: Some(ends),
+            alias: self.alias(at),
         };
-        Made { grant, key, issued: IssuedKey { secret, ends, seconds: ends.0 - at.0 } }
+        (secret, kept)
     }
 
     /// As LiteLLM names them: `oauth_session_<8 characters>_<unix>`.
@@ -84,22 +129,4 @@ impl Journey {
             address: Some(address.to_string()),
         }
     }
-}
-
-/// Without the address's query: that is the app's, and may hold a secret of its own.
-fn metadata(app: &str, reply: &Reply, at: Timestamp, ends: Timestamp) -> String {
-    let to = match reply {
-        Reply::KeyInQuery { to, .. } => to.to_string().split('?').next().map(str::to_owned),
-        Reply::Json => None,
-    };
-    json!({
-        "oauth_flow": true,
-        "client_type": "oauth_external_app",
-        "session_type": "oauth_session",
-        "redirect_uri": to,
-        "app": app,
-        "created_at": at.rfc3339(),
-        "expires_at": ends.rfc3339(),
-    })
-    .to_string()
 }

@@ -39,6 +39,36 @@ impl ConsentPage<'_> {
         }
     }
 
+    /// What goes to the app's address.
+    fn carries(&self) -> &'static str {
+        match self.request.reply {
+            Reply::Code { .. } => "A code for the key",
+            Reply::KeyInQuery { .. } => "The key itself",
+            Reply::Json | Reply::Display { .. } | Reply::Poll { .. } => "The key",
+        }
+    }
+
+    fn is_in_url(&self) -> bool {
+        matches!(self.request.reply, Reply::KeyInQuery { .. })
+    }
+
+    fn is_strong(&self) -> bool {
+        self.request.consent == Consent::Strong
+    }
+
+    fn is_poll(&self) -> bool {
+        matches!(self.request.reply, Reply::Poll { .. })
+    }
+
+    fn is_display(&self) -> bool {
+        matches!(self.request.reply, Reply::Display { .. })
+    }
+
+    /// The app may run elsewhere, where this browser cannot reach it (K10).
+    fn is_loopback(&self) -> bool {
+        self.request.reply.address().is_some_and(ReturnAddress::is_loopback)
+    }
+
     fn is_default(&self, team: &Membership) -> bool {
         self.user.default_team.as_ref() == Some(&team.team)
     }
@@ -145,13 +175,10 @@ impl Journey {
             let own = key.and_then(|key| key.team).map(|team| team.id);
             teams.retain(|team| Some(&team.team) == own.as_ref());
         }
-        let to = match &request.reply {
-            Reply::KeyInQuery { to, .. } => {
-                let web = to.is_web() && !to.is_loopback();
-                Some(Target { address: to, place: place(to), web })
-            }
-            Reply::Json => None,
-        };
+        let to = request.reply.address().map(|to| {
+            let web = to.is_web() && !to.is_loopback();
+            Target { address: to, place: place(to), web }
+        });
         let page = ConsentPage {
             site: &self.site,
             request,

@@ -39,11 +39,18 @@ pub enum Refusal {
     /// Keys have begotten keys for as long as they may.
     SignInAgain,
     TooManyKeys,
+    /// Not what the terminal shows. It may be tried again, not often.
+    WrongUserCode,
+    /// The terminal has its answer, or has stopped waiting.
+    NotWaiting,
     #[from(skip)]
     TooOften(i64),
     /// The setting that says no.
     #[from(skip)]
     NotServed(&'static str),
+    /// What is to come.
+    #[from(skip)]
+    NotYet(&'static str),
     #[from]
     Trouble(store::Error),
 }
@@ -81,6 +88,13 @@ impl Refusal {
                 "This app cannot connect here",
                 format!("The admin has not allowed it. The setting is {setting}."),
             ),
+            Self::NotYet(what) => Problem::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "Not served yet",
+                format!("This version of Gatekey does not serve {what}. The LiteLLM link, OpenRouter's and other \
+                     sign-ins work: see the page for connecting an app."),
+            )
+            .with_way("Connect an app", "/connect"),
             Self::Trouble(error) => Problem::unavailable(&error),
             fixed => fixed.fixed_page(),
         }
@@ -102,10 +116,30 @@ impl Refusal {
         Some(Problem::new(StatusCode::FORBIDDEN, title, text))
     }
 
+    /// Where a terminal waits for the answer.
+    fn terminal_page(&self) -> Option<Problem> {
+        match self {
+            Self::WrongUserCode => Some(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "That is not the code",
+                "Go back and type what your terminal shows. After a few wrong ones it must start again.",
+            )),
+            Self::NotWaiting => Some(
+                Problem::new(
+                    StatusCode::FORBIDDEN,
+                    "Nothing waits for this any more",
+                    "The terminal has its answer, has stopped waiting, or was tried too often. Start again there.",
+                )
+                .with_way("Your keys", "/"),
+            ),
+            _ => None,
+        }
+    }
+
     /// Of those that always say the same.
     fn fixed_page(&self) -> Problem {
         const NO: StatusCode = StatusCode::FORBIDDEN;
-        if let Some(page) = self.no_key_page() {
+        if let Some(page) = self.no_key_page().or_else(|| self.terminal_page()) {
             return page;
         }
         let (status, title, text, way) = match self {

@@ -1,12 +1,15 @@
 //! The person's answer is carried out: the request is used up, and a grant stands or nothing does.
-use super::{Answer, Journey, Refusal, Settled, issue::Owner};
+use super::{
+    Answer, Journey, Refusal, Settled,
+    issue::{Given, Owner},
+};
 use crate::{
     model::{
         Approval, Consent, Denial, Dialect, Expired, KeyState, Parent, Reply, Rights, Says, TeamId,
-        Timestamp, UserId, Verdict, team_unasked,
+        Timestamp, UserCode, UserId, Verdict, team_unasked,
     },
     store::{
-        grants::{Approve, Approved, Cap},
+        grants::{Approve, Cap},
         keys::KeyById,
         members::TeamsOf,
         requests::{Deny, Gate, RequestOf},
@@ -44,9 +47,10 @@ impl Journey {
         if owner.parent.is_none() {
             owner.team = self.team(&owner.user, default_team.as_ref(), &answer.says).await?;
         }
+        let heard = Heard::of(&answer.says, answer.user_code);
         match request.answered(&answer.says) {
             Verdict::Approved(approval) => {
-                self.approve(gate, approval, owner, answer.address).await
+                self.approve(gate, approval, owner, (heard, answer.address)).await
             }
             _ => Err(BadQuery("Nobody has answered yet.".into()).into()),
         }
@@ -105,32 +109,37 @@ impl Journey {
         gate: Gate,
         approval: Approval,
         owner: Owner,
-        address: ClientAddress,
+        (says, address): (Heard, ClientAddress),
     ) -> Result<Settled, Refusal> {
         let Approval { app, terms, reply, .. } = approval;
-        let name = app.name.clone();
-        let made = self.make((gate.dialect, app, &reply), &owner, terms, gate.at);
-        let approve = Approve {
+        let (name, at) = (app.name.clone(), gate.at);
+        let (granted, fresh) = self.granted(app, (&reply, &terms), &owner, at);
+        let parent = owner.parent.as_ref().map(|parent| parent.id.clone());
+        let word = (says.user_code, says.team_chosen, parent.clone());
+        let (kept, given) = self.give(&reply, &granted, word, at);
+        self.carry_out(Approve {
             gate: Some(gate),
-            parent: owner.parent.as_ref().map(|parent| parent.id.clone()),
-            grant: made.grant,
-            key: made.key,
+            parent,
+            granted,
+            fresh,
+            dialect: gate.dialect,
+            gives: kept,
             cap: Cap(self.settings.max_keys_per_app),
-            act: self.act(&owner.user, address, gate.at),
-        };
-        match self.store.write(approve).await? {
-            Approved::Done => Ok(match reply {
-                Reply::KeyInQuery { to, state } => {
-                    Settled::KeyTo { to, state, key: made.issued, app: name }
-                }
-                Reply::Json => Settled::Key(made.issued),
-            }),
-            Approved::Gone => Err(Refusal::NotHere),
-            Approved::Blocked => Err(Refusal::Blocked),
-            Approved::NotInTeam => Err(Refusal::NotInTeam),
-            Approved::ParentEnded => Err(Refusal::KeyEnded),
-            Approved::TooManyKeys => Err(Refusal::TooManyKeys),
-        }
+            act: self.act(&owner.user, address, at),
+        })
+        .await?;
+        let by_hand = says.by_hand;
+        Ok(match (reply, given) {
+            (Reply::KeyInQuery { to, state }, Given::Key(key)) => {
+                Settled::KeyTo { to, state, key, app: name, by_hand }
+            }
+            (Reply::Code { to, .. }, Given::Code(code)) => {
+                Settled::CodeTo { to, code, app: name, by_hand }
+            }
+            (_, Given::Key(key)) => Settled::Key(key),
+            (_, Given::Code(code)) => Settled::Code(code),
+            (_, Given::Ready) => Settled::Ready,
+        })
     }
 
     async fn deny(
@@ -145,7 +154,26 @@ impl Journey {
         if let Some(user) = &user {
             entry = entry.of_user(user);
         }
-        let first = self.store.write(Deny { gate, entry }).await?;
+        let poll = denial.poll();
+        let first = self.store.write(Deny { gate, poll, entry }).await?;
         if first { Ok(Settled::Denied(denial)) } else { Err(Refusal::NotHere) }
+    }
+}
+
+/// What a yes says beside its terms.
+struct Heard {
+    user_code: Option<UserCode>,
+    team_chosen: bool,
+    by_hand: bool,
+}
+
+impl Heard {
+    fn of(says: &Says, user_code: Option<UserCode>) -> Self {
+        match says {
+            Says::Yes { team, by_hand, .. } => {
+                Self { user_code, team_chosen: team.is_some(), by_hand: *by_hand }
+            }
+            Says::No | Says::Nothing => Self { user_code, team_chosen: false, by_hand: false },
+        }
     }
 }

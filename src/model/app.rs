@@ -29,6 +29,17 @@ impl App {
         Self { id: "json".into(), name: "This browser".into() }
     }
 
+    /// Whoever copies a code from the page to it.
+    #[must_use]
+    pub fn by_code() -> Self {
+        Self { id: "code".into(), name: CODE_NAME.into() }
+    }
+
+    #[must_use]
+    pub fn litellm_cli() -> Self {
+        Self { id: "litellm-cli".into(), name: CLI_NAME.into() }
+    }
+
     #[must_use]
     pub fn at(to: &ReturnAddress) -> Self {
         let (scheme, authority) = (to.scheme(), to.authority());
@@ -57,6 +68,8 @@ impl App {
         match (id, id.split_once("://")) {
             ("json", _) => Self::json().name,
             ("loopback", _) => LOOPBACK_NAME.into(),
+            ("code", _) => CODE_NAME.into(),
+            ("litellm-cli", _) => CLI_NAME.into(),
             (_, Some(("https", authority))) => authority.into(),
             (_, Some((scheme, authority))) => editor_app(scheme, authority),
             (other, None) => other.into(),
@@ -65,6 +78,8 @@ impl App {
 }
 
 const LOOPBACK_NAME: &str = "A program on this computer";
+const CODE_NAME: &str = "An app that you give a code";
+const CLI_NAME: &str = "LiteLLM CLI";
 
 /// For the picture beside a name.
 pub(super) fn initial(name: &str) -> String {

@@ -1,6 +1,7 @@
 //! What an app asked for, and the two ways a person can answer.
 use super::{
-    App, KeyId, LIFETIMES, Lifetime, ModelList, OwnPath, ReturnAddress, TeamId, Timestamp, UserId,
+    App, Asks, Challenge, Hash, KeyId, Lifetime, OwnPath, ReturnAddress, TeamId, Terms, Timestamp,
+    UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,7 @@ pub struct Parent {
 pub struct Waiting {
     pub request: ConnectRequest,
     /// The binding cookie's hash: the browser that began it.
-    pub browser: super::Hash,
+    pub browser: Hash,
     pub expires_at: Timestamp,
 }
 
@@ -44,6 +45,8 @@ pub struct Expired;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Consent {
     Asked,
+    /// The same, and the page says in plain words what is weak about this way.
+    Strong,
     /// The key stays in the browser that asked for it: signing in says enough.
     Implied,
 }
@@ -54,6 +57,8 @@ pub enum Says {
         lifetime: Option<Lifetime>,
         /// The team the key is for, where the page let them choose.
         team: Option<TeamId>,
+        /// The app runs on another machine: the answer is shown, to be taken there by hand (K10).
+        by_hand: bool,
     },
     No,
     /// No form was sent.
@@ -67,21 +72,12 @@ pub enum Reply {
     KeyInQuery { to: ReturnAddress, state: Option<String> },
     /// A key in the body of the answer.
     Json,
-}
-
-/// What an app wants of its key, in seconds of life: what it gets unless the person says otherwise, and
-/// the most a person may say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asks {
-    pub seconds: i64,
-    pub longest: i64,
-}
-
-/// What a person allowed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
-    pub seconds: i64,
-    pub models: ModelList,
+    /// A code in the query of the return address, to be redeemed.
+    Code { to: ReturnAddress, challenge: Option<Challenge> },
+    /// A code by itself: on the page, for the person to copy, where a challenge is required since eyes have seen it.
+    Display { challenge: Option<Challenge> },
+    /// Nothing: a terminal asks for itself until then, with a secret it already has.
+    Poll { poll: [u8; 32], until: Timestamp },
 }
 
 /// A person said yes. The only thing a grant can be made from.
@@ -121,32 +117,12 @@ impl ConnectRequest {
             (Says::No, _) => {
                 return Verdict::Denied(Denial { app: self.app, reply: self.reply });
             }
-            (Says::Nothing, Consent::Asked) => return Verdict::Unasked,
+            (Says::Nothing, Consent::Asked | Consent::Strong) => return Verdict::Unasked,
             (Says::Nothing, Consent::Implied) => None,
             (Says::Yes { lifetime, .. }, _) => *lifetime,
         };
         let terms = self.asks.allow(chosen);
         Verdict::Approved(Approval { app: self.app, terms, reply: self.reply, parent: self.parent })
-    }
-}
-
-impl Asks {
-    /// What the page offers, shortest first; what the app gets by itself is among them.
-    #[must_use]
-    pub fn choices(&self) -> Vec<Lifetime> {
-        let own = Lifetime::of_seconds(self.seconds);
-        let mut choices: Vec<_> =
-            LIFETIMES.into_iter().filter(|l| l.seconds() <= self.longest).chain([own]).collect();
-        choices.sort_unstable();
-        choices.dedup();
-        choices
-    }
-
-    /// Never more than may be offered: a form can be edited by the person who sends it.
-    #[must_use]
-    fn allow(&self, chosen: Option<Lifetime>) -> Terms {
-        let seconds = chosen.map_or(self.seconds, Lifetime::seconds);
-        Terms { seconds: seconds.min(self.longest.max(self.seconds)), models: ModelList::default() }
     }
 }
 
@@ -156,28 +132,31 @@ impl Waiting {
     }
 }
 
+impl Reply {
+    /// Where the app is waiting for it.
+    #[must_use]
+    pub fn address(&self) -> Option<&ReturnAddress> {
+        match self {
+            Self::KeyInQuery { to, .. } | Self::Code { to, .. } => Some(to),
+            Self::Json | Self::Display { .. } | Self::Poll { .. } => None,
+        }
+    }
+}
+
 impl Denial {
+    /// The terminal that need not wait any longer.
+    #[must_use]
+    pub fn poll(&self) -> Option<Hash> {
+        if let Reply::Poll { poll, .. } = self.reply { Some(Hash(poll)) } else { None }
+    }
+
     /// Where the app hears of it (RFC 6749 §4.1.2.1), if it is waiting at an address.
     #[must_use]
     pub fn address(self) -> Option<(ReturnAddress, Option<String>)> {
         match self.reply {
             Reply::KeyInQuery { to, state } => Some((to, state)),
-            Reply::Json => None,
+            Reply::Code { to, .. } => Some((to, None)),
+            Reply::Json | Reply::Display { .. } | Reply::Poll { .. } => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn c2_a_form_cannot_ask_for_longer_than_the_page_offers() {
-        let asks = Asks { seconds: 86_400, longest: 7 * 86_400 };
-        assert_eq!(asks.allow(None).seconds, 86_400);
-        assert_eq!(asks.allow(Some(Lifetime::hours(1))).seconds, 3_600);
-        assert_eq!(asks.allow(Some(Lifetime::days(365))).seconds, 7 * 86_400);
-        let offered: Vec<_> = asks.choices().into_iter().map(Lifetime::seconds).collect();
-        assert_eq!(offered, [3_600, 28_800, 86_400, 604_800]);
     }
 }

@@ -15,6 +15,7 @@ mod key_patch;
 mod link;
 mod metadata;
 mod models;
+mod money;
 mod own_path;
 mod pkce;
 pub mod redirect;
@@ -22,14 +23,15 @@ mod rights;
 mod secret;
 mod signin_policy;
 mod team;
+mod terms;
 mod time;
 mod usage;
 mod user;
 
 pub use app::{App, place};
 pub use connect_request::{
-    Approval, Asks, ConnectRequest, Consent, Denial, Dialect, Expired, Parent, Reply, Says, Terms,
-    Verdict, Waiting,
+    Approval, ConnectRequest, Consent, Denial, Dialect, Expired, Parent, Reply, Says, Verdict,
+    Waiting,
 };
 pub use email::Email;
 pub use id::{GrantId, KeyId, TeamId, UserId};
@@ -39,15 +41,17 @@ pub use key_patch::KeyPatch;
 pub use link::{Link, LinkError};
 pub use metadata::MetadataPatch;
 pub use models::{ModelList, matches_pattern};
+pub use money::{NanoDollars, NotMoney};
 pub use own_path::OwnPath;
-pub use pkce::CodeVerifier;
+pub use pkce::{Challenge, CodeVerifier, Method, Proof};
 pub use redirect::{
     Destination, InvalidRedirectUri, Pin, RedirectRules, ReturnAddress, WebRedirects,
 };
 pub use rights::Rights;
-pub use secret::{AccessKey, Binding, Handle, Hash, SessionId, State};
+pub use secret::{AccessKey, Binding, Code, Handle, Hash, PollSecret, SessionId, State, UserCode};
 pub use signin_policy::{Refused, RoleSaid, SigninPolicy};
 pub use team::{Member, Membership, Source, Team, TeamRole, TeamRule, team_unasked, teams_of};
+pub use terms::{Asks, Each, Limit, Terms};
 pub use time::{InvalidLifetime, Lifetime, Timestamp};
 pub use usage::{Tokens, Usage};
 pub use user::{Standing, User};

@@ -60,6 +60,67 @@ secret!(plain /// A signed-in browser; in its session cookie.
 secret!(plain /// What the identity provider hands back with its answer (RFC 6749 §10.12).
     State);
 
+secret!(plain /// What a terminal shows when it asks whether it may have its key.
+    PollSecret);
+secret!(/// Redeemed once for a key.
+    Code);
+
+impl Code {
+    /// Seconds it can be redeemed, where a challenge binds it to whoever asked.
+    pub const PROVEN: i64 = 600;
+    /// Without one it is a bearer secret, and lives as long as a redirect takes.
+    pub const BEARER: i64 = 90;
+
+    #[must_use]
+    pub fn new(chance: [u8; 32]) -> Self {
+        Self(format!("gc-{}", URL_SAFE_NO_PAD.encode(chance)))
+    }
+}
+
+/// `XXXX-XXXX`, which a person compares or types: no vowels, no look-alikes (RFC 8628 §6.1).
+pub struct UserCode([u8; 8]);
+
+impl UserCode {
+    const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+
+    /// One number, read in base 20: the bias of plain bytes would cost a third of a bit each.
+    #[must_use]
+    pub fn new(chance: [u8; 32]) -> Self {
+        let (head, _) = chance.split_first_chunk().expect("32 bytes begin with 8");
+        let mut number = u64::from_be_bytes(*head);
+        Self(std::array::from_fn(|_| {
+            let letter = Self::ALPHABET[usize::try_from(number % 20).unwrap_or_default()];
+            number /= 20;
+            letter
+        }))
+    }
+
+    /// As typed: case, dash and blanks do not matter.
+    #[must_use]
+    pub fn typed(text: &str) -> Option<Self> {
+        let letters: Vec<u8> = text
+            .bytes()
+            .filter(|b| !b" -".contains(b))
+            .map(|b| b.to_ascii_uppercase())
+            .take(9)
+            .collect();
+        letters.try_into().ok().map(Self)
+    }
+
+    /// Hashed with the poll it belongs to: alone, so short a code could be found from its hash.
+    #[must_use]
+    pub fn hash(&self, poll: Hash) -> Hash {
+        Hash(Sha256::new().chain_update(poll.0).chain_update(self.0).finalize().into())
+    }
+
+    #[must_use]
+    pub fn expose(&self) -> String {
+        let letters = self.0.map(char::from);
+        let (left, right) = letters.split_at(4);
+        format!("{}-{}", left.iter().collect::<String>(), right.iter().collect::<String>())
+    }
+}
+
 impl AccessKey {
     const PREFIX: &str = "sk-";
 
@@ -103,5 +164,14 @@ mod tests {
     fn the_hash_is_of_the_whole_text() {
         let (a, b) = ("sk-aaaaaaaaaaaaaaaaaaaaaaaaaa1", "sk-aaaaaaaaaaaaaaaaaaaaaaaaaa2");
         assert_ne!(AccessKey::presented(a).hash(), AccessKey::presented(b).hash());
+    }
+
+    #[test]
+    fn a_user_code_may_be_typed_carelessly() {
+        let code = UserCode::new([7; 32]);
+        let poll = Hash([1; 32]);
+        let typed = UserCode::typed(&code.expose().to_lowercase().replace('-', " ")).unwrap();
+        assert_eq!(typed.hash(poll), code.hash(poll));
+        assert!(UserCode::typed("BCDF").is_none());
     }
 }

@@ -4,7 +4,7 @@ use super::{
     audit::{self, Act},
     changes::{self, Change},
 };
-use crate::model::{Hash, KeyId, TeamId, Timestamp, UserId};
+use crate::model::{GrantId, Hash, KeyId, TeamId, Timestamp, UserId};
 use serde_json::json;
 
 /// Which keys end.
@@ -15,6 +15,9 @@ pub enum Which {
     User(UserId),
     App(String),
     Team(TeamId),
+    Grant(GrantId),
+    /// Of this app of this person.
+    AppOf(UserId, String),
     /// Made before then.
     Before(Timestamp),
 }
@@ -73,70 +76,63 @@ impl Operation for EndKeys {
     type Output = Vec<KeyId>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<KeyId>, Error> {
-        let ended = self.delete(tx).await?;
-        for Ended { hash, id, user, app, alias, team } in &ended {
-            tx.run(
-                "INSERT INTO ended_keys (hash, id, user_id, app, ended_at)
-                 VALUES ($1, $2, $3, $4, $5)",
-                (*hash, id, user, app, self.act.at),
-            )
-            .await?;
-            changes::insert(tx, &Change::Key(id.clone()), self.act.at).await?;
-            let entry = self.act.entry("key.end", id).of_user(user).of_app(app.as_deref());
-            let was = json!({"key_alias": alias, "team_id": team});
-            audit::insert(tx, &entry.changing(was, json!({}))).await?;
-        }
-        Ok(ended.into_iter().map(|ended| ended.id).collect())
+        end_some(tx, &self.which, &self.act).await
     }
 }
 
-impl EndKeys {
-    async fn delete(&self, tx: &mut Tx<'_>) -> Result<Vec<Ended>, Error> {
-        match &self.which {
-            Which::Id(id) => {
-                tx.all(
-                    "DELETE FROM keys WHERE id = $1
-                     RETURNING hash, id, user_id, app, alias, team_id",
-                    (id,),
-                )
-                .await
-            }
+/// Part of a larger step: all of them.
+pub(super) async fn end(tx: &mut Tx<'_>, which: &Which, act: &Act) -> Result<usize, Error> {
+    let mut ended = 0;
+    loop {
+        let some = end_some(tx, which, act).await?.len();
+        ended += some;
+        if some < EndKeys::MOST {
+            return Ok(ended);
+        }
+    }
+}
 
-            Which::User(user) => {
-                tx.all(
-                    "DELETE FROM keys WHERE id IN
-                         (SELECT id FROM keys WHERE user_id = $1 ORDER BY id LIMIT 500)
-                     RETURNING hash, id, user_id, app, alias, team_id",
-                    (user,),
-                )
-                .await
+async fn end_some(tx: &mut Tx<'_>, which: &Which, act: &Act) -> Result<Vec<KeyId>, Error> {
+    let ended = which.delete(tx).await?;
+    for Ended { hash, id, user, app, alias, team } in &ended {
+        tx.run(
+            "INSERT INTO ended_keys (hash, id, user_id, app, ended_at)
+                 VALUES ($1, $2, $3, $4, $5)",
+            (*hash, id, user, app, act.at),
+        )
+        .await?;
+        changes::insert(tx, &Change::Key(id.clone()), act.at).await?;
+        let entry = act.entry("key.end", id).of_user(user).of_app(app.as_deref());
+        let was = json!({"key_alias": alias, "team_id": team});
+        audit::insert(tx, &entry.changing(was, json!({}))).await?;
+    }
+    Ok(ended.into_iter().map(|ended| ended.id).collect())
+}
+
+/// So many keys at a time, found by this condition's index.
+macro_rules! delete_keys {
+    ($found:literal) => {
+        concat!(
+            "DELETE FROM keys WHERE id IN (SELECT id FROM keys WHERE ",
+            $found,
+            " LIMIT 500) RETURNING hash, id, user_id, app, alias, team_id"
+        )
+    };
+}
+
+impl Which {
+    async fn delete(&self, tx: &mut Tx<'_>) -> Result<Vec<Ended>, Error> {
+        match self {
+            Self::Id(id) => tx.all(delete_keys!("id = $1"), (id,)).await,
+            Self::User(user) => tx.all(delete_keys!("user_id = $1 ORDER BY id"), (user,)).await,
+            Self::App(app) => tx.all(delete_keys!("app = $1 ORDER BY id"), (app,)).await,
+            Self::Team(team) => tx.all(delete_keys!("team_id = $1 ORDER BY id"), (team,)).await,
+            Self::Grant(grant) => tx.all(delete_keys!("grant_id = $1 ORDER BY id"), (grant,)).await,
+            Self::AppOf(user, app) => {
+                tx.all(delete_keys!("user_id = $1 AND app = $2 ORDER BY id"), (user, app)).await
             }
-            Which::App(app) => {
-                tx.all(
-                    "DELETE FROM keys WHERE id IN
-                         (SELECT id FROM keys WHERE app = $1 ORDER BY id LIMIT 500)
-                     RETURNING hash, id, user_id, app, alias, team_id",
-                    (app,),
-                )
-                .await
-            }
-            Which::Team(team) => {
-                tx.all(
-                    "DELETE FROM keys WHERE id IN
-                         (SELECT id FROM keys WHERE team_id = $1 ORDER BY id LIMIT 500)
-                     RETURNING hash, id, user_id, app, alias, team_id",
-                    (team,),
-                )
-                .await
-            }
-            Which::Before(moment) => {
-                tx.all(
-                    "DELETE FROM keys WHERE id IN
-                         (SELECT id FROM keys WHERE created_at < $1 ORDER BY created_at, id LIMIT 500)
-                     RETURNING hash, id, user_id, app, alias, team_id",
-                    (*moment,),
-                )
-                .await
+            Self::Before(moment) => {
+                tx.all(delete_keys!("created_at < $1 ORDER BY created_at, id"), (*moment,)).await
             }
         }
     }

@@ -18,8 +18,10 @@ macro_rules! folder {
         }
     };
 }
-pub(super) const SQLITE: Folder = folder!("sqlite": "0001_start", "0002_people", "0003_audit");
-pub(super) const POSTGRES: Folder = folder!("postgres": "0001_start", "0002_people", "0003_audit");
+pub(super) const SQLITE: Folder =
+    folder!("sqlite": "0001_start", "0002_people", "0003_audit", "0004_codes");
+pub(super) const POSTGRES: Folder =
+    folder!("postgres": "0001_start", "0002_people", "0003_audit", "0004_codes");
 
 pub(super) async fn up(store: &Store, folder: Folder) -> Result<Vec<&'static str>, Error> {
     let mut applied = Vec::new();

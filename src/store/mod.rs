@@ -7,6 +7,8 @@
 //! ```text
 //! signins  --TakeSignin--> (the idp's answer) --SignIn--> sessions, members
 //! requests --Approve-----> grants + keys --EndKeys--> ended_keys
+//!              or to codes --RedeemCode--> keys (+ spent_codes)
+//!              or to ready_polls --TakePoll--> keys
 //! ```
 //! One table per state; leaving one is `DELETE … RETURNING`, and that decides every race.
 pub mod accounts;
@@ -14,6 +16,7 @@ pub mod audit;
 mod backup;
 pub mod books;
 pub mod changes;
+pub mod codes;
 mod error;
 pub mod grants;
 pub mod keys;
@@ -22,6 +25,7 @@ pub mod keys_list;
 pub mod leaving;
 pub mod members;
 mod migrate;
+pub mod polls;
 mod postgres;
 pub mod requests;
 pub mod sessions;

@@ -2,6 +2,7 @@
 use super::{
     Error, FromRow, Operation, Row, Tx,
     audit::{self, Entry},
+    polls,
 };
 use crate::model::{ConnectRequest, Dialect, Hash, Timestamp, Waiting};
 
@@ -104,9 +105,10 @@ impl Gate {
     }
 }
 
-/// A person said no: the request goes and nothing stays but a line of the audit.
+/// A person said no: the request goes, its terminal need not wait, and nothing stays but a line of the audit.
 pub struct Deny {
     pub gate: Gate,
+    pub poll: Option<Hash>,
     pub entry: Entry,
 }
 
@@ -117,6 +119,9 @@ impl Operation for Deny {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
         let passed = self.gate.pass(tx).await?;
         if passed {
+            if let Some(poll) = self.poll {
+                polls::end(tx, poll).await?;
+            }
             audit::insert(tx, &self.entry).await?;
         }
         Ok(passed)

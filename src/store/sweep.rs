@@ -86,6 +86,30 @@ impl Sweep {
             )
             .await?,
             tx.all(
+                "DELETE FROM codes WHERE hash IN
+                     (SELECT hash FROM codes WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at,),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM spent_codes WHERE hash IN
+                     (SELECT hash FROM spent_codes WHERE spent_at <= $1 LIMIT 500) RETURNING hash",
+                (self.at.plus(-Self::TOMBSTONE_KEPT),),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM polls WHERE id IN
+                     (SELECT id FROM polls WHERE expires_at <= $1 LIMIT 500) RETURNING id",
+                (self.at,),
+            )
+            .await?,
+            tx.all(
+                "DELETE FROM ready_polls WHERE id IN
+                     (SELECT id FROM ready_polls WHERE expires_at <= $1 LIMIT 500) RETURNING id",
+                (self.at,),
+            )
+            .await?,
+            tx.all(
                 "DELETE FROM password_resets WHERE hash IN
                      (SELECT hash FROM password_resets WHERE expires_at <= $1 LIMIT 500)
                  RETURNING hash",

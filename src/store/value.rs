@@ -2,7 +2,8 @@
 //! Columns are therefore only ever BIGINT, BOOLEAN, TEXT and BYTEA (BLOB).
 use super::Error;
 use crate::model::{
-    GrantId, Hash, KeyId, ModelList, Role, Source, TeamId, TeamRole, Terms, Timestamp, UserId,
+    Dialect, GrantId, Hash, KeyId, Method, ModelList, Proof, Role, Source, TeamId, TeamRole, Terms,
+    Timestamp, UserId,
 };
 
 /// One cell. `Bool` is what Postgres calls it; SQLite answers `Int`.
@@ -102,6 +103,7 @@ column!(GrantId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
 column!(TeamId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
 column!(TeamRole, Text, |role| role.name().into(), |s| Self::parse(&s));
 column!(Source, Text, |source| source.name().into(), |s| Self::parse(&s));
+column!(Method, Text, |method| method.name().into(), |s| Self::parse(&s));
 column!(Role, Text, |role| role.name().into(), |s| Self::parse(&s));
 
 /// A noun that no statement looks into is one column of JSON; reading judges it anew.
@@ -116,6 +118,19 @@ macro_rules! document {
     )+};
 }
 document!(crate::model::ConnectRequest, ModelList, Terms);
+
+impl Param for Dialect {
+    fn to_value(&self) -> Value {
+        self.0.to_value()
+    }
+}
+
+/// What a verifier comes to; null where there is none.
+impl Param for Proof {
+    fn to_value(&self) -> Value {
+        self.0.to_value()
+    }
+}
 
 impl Param for bool {
     fn to_value(&self) -> Value {

@@ -16,12 +16,13 @@ pub fn see_other(path: &str) -> Response {
         .into_response()
 }
 
-/// To an app. Browsers drop a redirect to an editor's scheme after a form, so there a page navigates
-/// and stays useful: `copy` is the key, for when nothing opens.
+/// To an app. Browsers drop a redirect to an editor's scheme after a form, so there a page navigates and stays useful.
 #[must_use]
-pub fn send(to: &Destination, app: &str, copy: Option<Copy<'_>>) -> Response {
+pub fn send(to: &Destination, app: &str, news: News<'_>) -> Response {
     if !to.is_web() {
-        return Page(Returned { url: to.link(), app, copy }).into_response();
+        let connected = !matches!(news, News::Denied);
+        let copy = if let News::Key(copy) = news { Some(copy) } else { None };
+        return Page(Returned { url: to.link(), app, connected, copy }).into_response();
     }
     let Ok(location) = HeaderValue::try_from(to.location()) else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -31,6 +32,15 @@ pub fn send(to: &Destination, app: &str, copy: Option<Copy<'_>>) -> Response {
     headers.insert(header::LOCATION, location);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+/// What the app hears.
+pub enum News<'a> {
+    Denied,
+    /// A code, which is worth nothing to a person.
+    Code,
+    /// A key, for when nothing opens.
+    Key(Copy<'a>),
 }
 
 /// What a person may copy by hand, and how long it lives.
@@ -44,6 +54,7 @@ pub struct Copy<'a> {
 struct Returned<'a> {
     url: &'a str,
     app: &'a str,
+    connected: bool,
     copy: Option<Copy<'a>>,
 }
 

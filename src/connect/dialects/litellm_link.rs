@@ -5,11 +5,8 @@
 use crate::{
     connect::{Answer, IssuedKey, Journey, Refusal, Settled, settled},
     guard::{Caller, NoCaller},
-    model::{
-        App, Asks, ConnectRequest, Consent, Dialect, Lifetime, Link, LinkError, OwnPath, Parent,
-        Reply,
-    },
-    web::{self, Browser, ClientAddress, Copy, LinkCors},
+    model::{App, Asks, ConnectRequest, Consent, Dialect, Link, LinkError, OwnPath, Parent, Reply},
+    web::{self, Browser, ClientAddress, LinkCors},
 };
 use axum::{
     Json, Router,
@@ -43,9 +40,7 @@ pub(super) async fn entry(journey: Journey, request: Request) -> Response {
 }
 
 async fn step(journey: &Journey, parts: &mut Parts) -> Result<Response, Error> {
-    if !journey.settings.serves(LINK.0) {
-        return Err(Refusal::NotServed("connect.dialects").into());
-    }
+    journey.serves(LINK)?;
     let link = Link::parse(&web::pairs(&parts.uri), true, &journey.settings.redirects)?;
     if !parts.headers.contains_key(header::AUTHORIZATION) {
         let rest = link.query();
@@ -89,7 +84,7 @@ fn ask(journey: &Journey, link: Link, parent: Option<Parent>) -> ConnectRequest 
             Some(to) => Reply::KeyInQuery { to, state: link.state },
             None => Reply::Json,
         },
-        asks: Asks { seconds: seconds.seconds(), longest: Lifetime::seconds(longest) },
+        asks: Asks::living(seconds.seconds(), longest.seconds()),
         answer_at: OwnPath::fixed(ANSWER_AT),
         parent,
     }
@@ -111,9 +106,7 @@ async fn begin_or_answer(State(journey): State<Journey>, request: Request) -> Re
 }
 
 async fn begin(journey: &Journey, parts: &mut Parts) -> Result<Response, Error> {
-    if !journey.settings.serves(LINK.0) {
-        return Err(Refusal::NotServed("connect.dialects").into());
-    }
+    journey.serves(LINK)?;
     let pairs = web::pairs(&parts.uri);
     let link = Link::parse(&pairs, false, &journey.settings.redirects)?;
     // Which provider the link picked, for the page that sends the browser there.
@@ -133,16 +126,15 @@ async fn answer_form(State(journey): State<Journey>, answer: Answer) -> Result<R
 
 async fn settle(journey: &Journey, answer: Answer) -> Result<Response, Refusal> {
     Ok(match journey.settle(LINK, answer).await? {
-        Settled::KeyTo { to, state, key, app } => {
+        Settled::KeyTo { to, state, key, app, by_hand } => {
             let (secret, seconds) = (key.secret.expose(), key.seconds.to_string());
             let mut query = vec![("access_token", secret), ("token_type", "Bearer")];
             query.extend([("expires_in", seconds.as_str()), ("scope", SCOPE)]);
             query.extend(state.as_deref().map(|state| ("state", state)));
-            let until = key.ends.in_words();
-            web::send(&to.with(&query), &app, Some(Copy { key: secret, until: &until }))
+            settled::deliver_key(&to.with(&query), &app, &key, by_hand)
         }
         Settled::Key(key) => json_answer(&key),
-        Settled::Denied(denial) => settled::denied(denial),
+        other => other.plainly(),
     })
 }
 

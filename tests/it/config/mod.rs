@@ -113,7 +113,7 @@ fn what_would_be_unsafe_is_refused_with_a_cure() {
         ("[server]\ndatabase = \"postgres://db/x\"", &[], "server.secret is needed with Postgres"),
         ("[server]\ndatabase = \"mysql://db/x\"", &[], "must begin with sqlite:// or postgres://"),
         ("[connect]\nredirect_schemes = [\"javascript\"]", &[], "never served"),
-        ("[connect]\ndialects = [\"openrouter\"]", &[], "does not serve yet"),
+        ("[connect]\ndialects = [\"device\"]", &[], "does not serve yet"),
         ("[connect]\ndialects = [\"x\"]", &[], "is no dialect"),
         ("[connect]\nkey_lifetime = \"soon\"", &[], "whole number and a unit"),
         ("[connect]\nredirect_allowlist = [\"http://a.example/\"]", &[], "redirect_allowlist has"),

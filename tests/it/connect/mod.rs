@@ -1,5 +1,10 @@
 mod abuses;
+mod addresses;
 mod bearer;
+mod cli;
 mod consent;
+mod doors;
 mod limits;
 mod link;
+mod openrouter;
+mod redeeming;

@@ -103,7 +103,11 @@ impl Form {
         };
         Self {
             action: between("id=\"answer\" action=\""),
-            handle: between("name=\"request\" value=\""),
+            handle: if seen.body.contains("name=\"browser_complete_token\"") {
+                between("name=\"browser_complete_token\" value=\"")
+            } else {
+                between("name=\"request\" value=\"")
+            },
             user: between("name=\"user\" value=\""),
             page: seen.body.clone(),
         }

@@ -1,6 +1,7 @@
 //! A running Gatekey, and those around it: a browser, a provider that signs people in, an upstream.
 mod browser;
 mod database;
+mod doors;
 mod gate;
 mod idp;
 mod providers;
@@ -8,6 +9,7 @@ mod upstream;
 
 pub(crate) use browser::{Browser, Form, Seen};
 pub(crate) use database::database;
+pub(crate) use doors::{ALL_DIALECTS, Door, Ticket, VERIFIER, challenge};
 pub(crate) use gate::{Gate, MASTER_KEY, rand};
 pub(crate) use idp::{Fault, Idp};
 pub(crate) use providers::TENANT;

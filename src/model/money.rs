@@ -1,0 +1,63 @@
+//! Money in whole nano-dollars: no float is ever added up.
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NanoDollars(pub i64);
+
+/// A billion of them is a dollar.
+const DOLLAR: i64 = 1_000_000_000;
+/// More than anybody asks for, and far from overflow.
+const MOST_DOLLARS: i64 = 1_000_000;
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be an amount of dollars from 0 to 1000000, such as 20 or 0.125")]
+pub struct NotMoney;
+
+impl NanoDollars {
+    /// From decimal text, exactly: `20`, `0.125`. More than nine places say nothing that could be kept.
+    pub fn parse(text: &str) -> Result<Self, NotMoney> {
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(part) || whole.len() > 7 || part.len() > 9 {
+            return Err(NotMoney);
+        }
+        let whole: i64 = whole.parse().map_err(|_| NotMoney)?;
+        let part: i64 = format!("{part:0<9}").parse().map_err(|_| NotMoney)?;
+        let nano = whole * DOLLAR + part;
+        if nano > MOST_DOLLARS * DOLLAR { Err(NotMoney) } else { Ok(Self(nano)) }
+    }
+
+    /// For a JSON number, which is a float there anyway.
+    #[must_use]
+    pub fn dollars(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "shown, not added up")]
+        let nano = self.0 as f64;
+        nano / 1e9
+    }
+}
+
+/// Exact, in dollars: `20`, `0.125`.
+impl fmt::Display for NanoDollars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exact = format!("{}.{:09}", self.0 / DOLLAR, self.0 % DOLLAR);
+        f.write_str(exact.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_read_and_said_exactly() {
+        for (text, nano) in [("20", 20_000_000_000), ("0.125", 125_000_000), ("0", 0)] {
+            assert_eq!(NanoDollars::parse(text), Ok(NanoDollars(nano)));
+            assert_eq!(NanoDollars(nano).to_string(), text);
+        }
+        assert_eq!(NanoDollars::parse("0.000000001"), Ok(NanoDollars(1)));
+        for text in ["", ".", "-1", "1e3", "NaN", "1.", ".5", "1000000.1", "0.0000000001", "1,5"] {
+            assert_eq!(NanoDollars::parse(text), Err(NotMoney), "{text}");
+        }
+    }
+}
