@@ -92,11 +92,11 @@ fn was_moved(headers: &HeaderMap) -> bool {
 
 /// Pages use cookies; everything else is for programs.
 fn is_page(path: &str) -> bool {
-    const PAGES: [&str; 11] = [
+    const PAGES: [&str; 13] = [
         "/login",
         "/fallback/",
         "/sso/",
-        "/connect/",
+        "/connect",
         "/logout",
         "/setup/",
         "/keys/",
@@ -104,6 +104,8 @@ fn is_page(path: &str) -> bool {
         "/people",
         "/password",
         "/reset/",
+        "/apps",
+        "/auth",
     ];
     path == "/" || PAGES.iter().any(|page| path.starts_with(page))
 }
@@ -164,13 +166,12 @@ fn route(path: &str) -> &'static str {
     let path = path.strip_prefix("/v1").unwrap_or(path);
     let word = path.split('/').nth(1).unwrap_or_default();
     match word {
-        "chat" | "messages" | "models" | "model" | "model_group" => "models",
-        "key" | "user" | "team" | "audit" => "manage",
-        "sso" | "login" | "logout" | "connect" | "setup" | "fallback" | "password" | "reset" => {
-            "sign-in"
-        }
+        "chat" | "messages" | "models" | "model" | "model_group" | "api" => "models",
+        "key" | "user" | "team" | "audit" | "x" => "manage",
+        "sso" | "auth" | "oauth" | "login" | "logout" | "connect" | "setup" | "fallback"
+        | "password" | "reset" => "sign-in",
         "health" | "metrics" => "health",
-        "" | "keys" | "assets" | "ui" => "pages",
+        "" | "keys" | "apps" | "people" | "assets" | "ui" => "pages",
         _ => "other",
     }
 }

@@ -107,15 +107,14 @@ impl Shared {
         };
         let signin = Signin::new(config, parts);
         let journey = Journey::new(config, world.clone(), site.clone(), guard.clone());
-        let domains = config.idps.iter().flat_map(|idp| idp.domains.clone()).collect();
-        let manage = Manage::new(
-            world.clone(),
-            site.clone(),
-            guard.clone(),
-            books.clone(),
-            (keyring.clone(), domains),
-        );
-        let console = Console::new(world, site.clone(), guard.clone(), books.clone());
+        let known = manage::Known {
+            keyring,
+            domains: config.idps.iter().flat_map(|idp| idp.domains.clone()).collect(),
+            prices: Arc::new(config.prices()),
+        };
+        let manage = Manage::new(world.clone(), site.clone(), guard.clone(), books.clone(), known);
+        let dialects = config.connect.dialects.clone().into();
+        let console = Console::new(world, site.clone(), guard.clone(), (books.clone(), dialects));
         let health = Health {
             store,
             site: site.clone(),

@@ -114,6 +114,24 @@ impl Reader {
         }
     }
 
+    /// A table of a table: `[model.price]`.
+    pub(super) fn table(&mut self, section: &mut Section, key: &'static str) -> Option<Section> {
+        section.known.push(key);
+        let (item, line) = section.settings.get(key)?.clone();
+        let name = format!("{}.{key}", section.name);
+        let table = match item {
+            Item::Table(table) => table,
+            Item::Value(Value::InlineTable(table)) => table.into_table(),
+            _ => {
+                self.problem(line, &name, format!("must be a table: write [{name}]"));
+                return None;
+            }
+        };
+        let settings = self.settings(&table);
+        let (known, places) = (Vec::new(), BTreeMap::new());
+        Some(Section { name, from_environment: false, settings, known, line, places })
+    }
+
     /// The tables `[[name]]`, in order.
     pub(super) fn tables(&mut self, name: &'static str) -> Vec<Section> {
         self.sections.insert(name);

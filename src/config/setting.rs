@@ -1,6 +1,6 @@
 //! How a text becomes a setting, and what is said when it does not.
 use super::{reader::Raw, secret::Secret};
-use crate::model::{Lifetime, Pin};
+use crate::model::{Lifetime, NanoDollars, Pin};
 use ipnet::IpNet;
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
@@ -146,7 +146,21 @@ impl FromSetting for i64 {
             Raw::Text(text) => text.parse().ok(),
             _ => None,
         };
-        number.filter(|n| (1..=1_000_000).contains(n)).ok_or("must be a number from 1 on".into())
+        number
+            .filter(|n| (1..=1_000_000_000).contains(n))
+            .ok_or("must be a number from 1 on".into())
+    }
+}
+
+/// Dollars, as decimal text: a number of the file's would be a float.
+impl FromSetting for NanoDollars {
+    fn from_setting(raw: Raw, _: &Path, _: &BTreeMap<String, String>) -> Result<Self, String> {
+        let text = match raw {
+            Raw::Text(text) => text,
+            Raw::Integer(number) => number.to_string(),
+            _ => return Err("must be dollars as text in quotes, such as \"2.50\"".into()),
+        };
+        Self::parse(&text).map_err(|not| not.to_string())
     }
 }
 

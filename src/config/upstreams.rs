@@ -4,7 +4,7 @@ use super::{
     secret::Secret,
     setting::WebUrl,
 };
-use crate::model::Lifetime;
+use crate::model::{Facts, Lifetime, NanoDollars, PerMillion, Price};
 
 #[derive(Debug, Clone)]
 pub struct Upstream {
@@ -35,6 +35,7 @@ pub struct Model {
     pub upstream: String,
     /// What the upstream is told.
     pub upstream_model: String,
+    pub facts: Facts,
 }
 
 pub(super) fn read_upstreams(reader: &mut Reader) -> Vec<Upstream> {
@@ -102,10 +103,11 @@ pub(super) fn read_models(reader: &mut Reader, upstreams: &[Upstream]) -> Vec<Mo
         if let Some(name) = name.as_ref().filter(|name| models.iter().any(|m| m.name == **name)) {
             s.wrong(reader, "name", format!("{name:?} is there twice: rename one"));
         }
+        let facts = facts(&mut s, reader);
         s.done(reader);
         if let (Some(name), Some(upstream)) = (name, upstream) {
             let upstream_model = upstream_model.unwrap_or_else(|| name.clone());
-            models.push(Model { name, upstream, upstream_model });
+            models.push(Model { name, upstream, upstream_model, facts });
         }
     }
     if models.is_empty() && !upstreams.is_empty() {
@@ -113,4 +115,45 @@ pub(super) fn read_models(reader: &mut Reader, upstreams: &[Upstream]) -> Vec<Mo
             .warn("there is no [[model]]: keys are given out, but nothing can be called with them");
     }
     models
+}
+
+fn facts(s: &mut Section, reader: &mut Reader) -> Facts {
+    let price = reader.table(s, "price").map(|table| price(table, reader)).unwrap_or_default();
+    Facts {
+        context_length: s.get(reader, "context_length"),
+        max_output_tokens: s.get(reader, "max_output_tokens"),
+        vision: s.get(reader, "vision"),
+        tools: s.get(reader, "tools"),
+        price,
+    }
+}
+
+fn price(mut s: Section, reader: &mut Reader) -> Price {
+    let mut million = |key: &'static str| s.get::<NanoDollars>(reader, key).map(PerMillion);
+    let price = Price {
+        input: million("input"),
+        output: million("output"),
+        cache_read: million("cache_read"),
+        cache_write_5m: million("cache_write_5m"),
+        cache_write_1h: million("cache_write_1h"),
+        reasoning: million("reasoning"),
+        audio_in: million("audio_in"),
+        audio_out: million("audio_out"),
+        image: million("image"),
+        ..Price::default()
+    };
+    let mut unit = |key: &'static str| s.get::<NanoDollars>(reader, key);
+    let price = Price {
+        per_image: unit("per_image"),
+        per_second: unit("per_second"),
+        per_character: unit("per_character"),
+        per_search: unit("per_search"),
+        ..price
+    };
+    let one_alone = price.input.is_some() != price.output.is_some();
+    if one_alone {
+        s.wrong(reader, "input", "and output belong together: give both, 0 where it is free");
+    }
+    s.done(reader);
+    price
 }

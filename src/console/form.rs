@@ -24,6 +24,7 @@ pub(super) struct Fields {
     back: Option<String>,
     pub(super) reason: Option<String>,
     pub(super) team: Option<String>,
+    pub(super) app: Option<String>,
 }
 
 impl FromRequest<Console> for Sent {

@@ -70,7 +70,7 @@ impl Row {
     }
 }
 
-fn ago(now: Timestamp, at: Timestamp) -> String {
+pub(super) fn ago(now: Timestamp, at: Timestamp) -> String {
     let words = |count: i64, unit: &str| {
         format!("used {count} {unit}{} ago", if count == 1 { "" } else { "s" })
     };

@@ -1,13 +1,16 @@
-//! Owns the web pages of a signed-in person: the account and its keys, and for admins all people. Never here: a way
+//! Owns the web pages of a signed-in person: the account, its keys and connected apps, and for admins all people. Never here: a way
 //! to make a key.
 mod account;
+mod apps;
 mod assets;
 mod end;
 mod form;
 mod keys;
 mod people;
 mod person;
+mod plot;
 mod sessions;
+mod tools;
 
 use crate::{
     guard::Guard,
@@ -18,8 +21,9 @@ use crate::{
 use axum::{
     Router,
     extract::FromRef,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
+use std::sync::Arc;
 
 #[derive(Clone, FromRef)]
 pub struct Console {
@@ -29,6 +33,8 @@ pub struct Console {
     site: Site,
     guard: Guard,
     books: Books,
+    /// Which sign-ins of apps are served.
+    dialects: Arc<[String]>,
 }
 
 impl Console {
@@ -37,15 +43,19 @@ impl Console {
         (store, clock, entropy): (Store, Clock, Entropy),
         site: Site,
         guard: Guard,
-        books: Books,
+        (books, dialects): (Books, Arc<[String]>),
     ) -> Self {
-        Self { store, clock, entropy, site, guard, books }
+        Self { store, clock, entropy, site, guard, books, dialects }
     }
 }
 
 pub fn routes() -> Router<Console> {
     Router::new()
         .route("/", get(account::get))
+        .route("/apps", get(apps::get))
+        .route("/apps/end", post(apps::end))
+        .route("/apps/{*id}", delete(apps::delete))
+        .route("/connect", get(tools::get))
         .route("/keys/{id}/end", post(end::post))
         .route("/team", post(account::default_team))
         .route("/signout-everywhere", post(sessions::end))

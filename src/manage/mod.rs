@@ -5,6 +5,7 @@ mod audit;
 mod body;
 mod chosen_id;
 mod key;
+mod openrouter;
 mod page;
 mod refusal;
 mod team;
@@ -16,6 +17,7 @@ pub use refusal::Refusal;
 use crate::{
     config::Keyring,
     guard::Guard,
+    model::Prices,
     store::{Store, books::Books},
     web::Site,
     world::{Clock, Entropy},
@@ -34,6 +36,14 @@ pub struct Manage {
     keyring: Arc<Keyring>,
     /// E-mail domains in which somebody made in advance is claimed at a sign-in.
     domains: Arc<[String]>,
+    prices: Arc<Prices>,
+}
+
+/// What of the settings this room looks at.
+pub struct Known {
+    pub keyring: Arc<Keyring>,
+    pub domains: Arc<[String]>,
+    pub prices: Arc<Prices>,
 }
 
 impl Manage {
@@ -43,9 +53,10 @@ impl Manage {
         site: Site,
         guard: Guard,
         books: Books,
-        (keyring, domains): (Arc<Keyring>, Arc<[String]>),
+        known: Known,
     ) -> Self {
-        Self { store, clock, entropy, site, guard, books, keyring, domains }
+        let Known { keyring, domains, prices } = known;
+        Self { store, clock, entropy, site, guard, books, keyring, domains, prices }
     }
 }
 
@@ -54,5 +65,6 @@ pub fn routes() -> Router<Manage> {
         .merge(key::routes())
         .merge(user::routes())
         .merge(team::routes())
+        .merge(openrouter::routes())
         .route("/audit/logs", get(audit::get))
 }

@@ -62,6 +62,19 @@ impl App {
         initial(&self.name)
     }
 
+    /// Where the app of this id is, for a person.
+    #[must_use]
+    pub fn host_of(id: &str) -> String {
+        match (id, id.split_once("://")) {
+            ("json", _) => "this browser".into(),
+            ("litellm-cli", _) => "a terminal".into(),
+            ("loopback" | "code", _) => "this computer".into(),
+            (_, Some(("https", authority))) => authority.into(),
+            (_, Some((scheme, _))) => editor_name(scheme).unwrap_or(scheme).into(),
+            (other, None) => other.into(),
+        }
+    }
+
     /// What a person calls the app of this id.
     #[must_use]
     pub fn name_of(id: &str) -> String {

@@ -8,6 +8,7 @@
 mod app;
 mod connect_request;
 mod email;
+mod facts;
 mod id;
 mod identity;
 mod key;
@@ -34,6 +35,7 @@ pub use connect_request::{
     Waiting,
 };
 pub use email::Email;
+pub use facts::{Facts, PerMillion, Price, Prices};
 pub use id::{GrantId, KeyId, TeamId, UserId};
 pub use identity::{Identity, Role};
 pub use key::{Key, KeyState, KeyTeam, LIFETIMES};

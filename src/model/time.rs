@@ -39,10 +39,30 @@ impl Timestamp {
         self.moment().strftime("%-d %B, %H:%M UTC").to_string()
     }
 
+    /// Its day, for a person: `5 March`.
+    #[must_use]
+    pub fn day_in_words(self) -> String {
+        self.moment().strftime("%-d %B").to_string()
+    }
+
     /// Days since 1970, UTC.
     #[must_use]
     pub fn day(self) -> i64 {
         self.0.div_euclid(86_400)
+    }
+
+    /// The day on which its week began, a Monday.
+    #[must_use]
+    pub fn week_begins(self) -> i64 {
+        // The first day of 1970 was a Thursday.
+        self.day() - (self.day() + 3).rem_euclid(7)
+    }
+
+    /// The first day of its month.
+    #[must_use]
+    pub fn month_begins(self) -> i64 {
+        let today = jiff::tz::Offset::UTC.to_datetime(self.moment()).date();
+        self.day() + 1 - i64::from(today.day())
     }
 
     fn moment(self) -> jiff::Timestamp {
@@ -150,6 +170,20 @@ mod tests {
         assert_eq!(Lifetime::days(7).in_words(), "7 days");
         assert_eq!(Lifetime::of_seconds(90).in_words(), "90 seconds");
         assert_eq!(Lifetime::days(7).to_string(), "7d");
+    }
+
+    #[test]
+    fn weeks_begin_on_monday_and_months_on_their_first_day() {
+        let day = |text: &str| Timestamp::parse(text).unwrap().day();
+        let of = |text: &str| Timestamp::parse(text).unwrap();
+        for (moment, week, month) in [
+            ("2026-11-26T23:59:59Z", "2026-11-23", "2026-11-01"),
+            ("2026-11-23T00:00:00Z", "2026-11-23", "2026-11-01"),
+            ("2026-03-01T00:00:00Z", "2026-02-23", "2026-03-01"),
+        ] {
+            assert_eq!(of(moment).week_begins(), day(week), "{moment}");
+            assert_eq!(of(moment).month_begins(), day(month), "{moment}");
+        }
     }
 
     #[test]

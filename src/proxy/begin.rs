@@ -100,7 +100,7 @@ pub(super) fn failed(dialect: Dialect, upstream: &Upstream, json: &[u8]) -> Opti
         ErrorSaid::Object { kind, message, code } => {
             let status = match dialect {
                 Dialect::Anthropic => kind.as_deref().and_then(anthropic_status),
-                Dialect::OpenAi => code.as_ref().and_then(carried_status),
+                Dialect::OpenAi | Dialect::OpenRouter => code.as_ref().and_then(carried_status),
             };
             (status, message)
         }

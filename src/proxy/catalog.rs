@@ -1,7 +1,7 @@
 //! The models we serve, and what is behind each.
 use crate::{
     config::{self, Config, UpstreamKind},
-    model::{Key, Timestamp},
+    model::{Facts, Key, Timestamp},
 };
 use bytes::Bytes;
 use http::HeaderValue;
@@ -20,6 +20,7 @@ pub(super) struct Model {
     /// What the upstream is told.
     pub(super) wire_name: String,
     pub(super) upstream: Arc<Upstream>,
+    pub(super) facts: Facts,
 }
 
 pub(super) struct Upstream {
@@ -51,7 +52,7 @@ impl Catalog {
             .filter_map(|model| {
                 let upstream = upstreams.get(model.upstream.as_str())?.clone();
                 let (name, wire_name) = (model.name.clone(), model.upstream_model.clone());
-                Some(Model { name, wire_name, upstream })
+                Some(Model { name, wire_name, upstream, facts: model.facts.clone() })
             })
             .collect();
         let by_name = all.iter().enumerate().map(|(at, m)| (m.name.clone(), at)).collect();

@@ -22,13 +22,15 @@ pub(super) fn answer(dialect: Dialect, body: &Bytes, stream: bool) -> Response<U
     if stream {
         let with_usage = asked["stream_options"]["include_usage"] == Value::Bool(true);
         let events = match dialect {
-            Dialect::OpenAi => chunks(&model, with_usage.then_some((input, output))),
+            Dialect::OpenAi | Dialect::OpenRouter => {
+                chunks(&model, with_usage.then_some((input, output)))
+            }
             Dialect::Anthropic => message_events(&model, input, output),
         };
         return paced(events);
     }
     let whole = match dialect {
-        Dialect::OpenAi => json!({
+        Dialect::OpenAi | Dialect::OpenRouter => json!({
             "id": "chatcmpl-demo", "object": "chat.completion", "created": 1_700_000_000, "model": model,
             "choices": [{"index": 0, "finish_reason": "stop",
                 "message": {"role": "assistant", "content": ANSWER}}],

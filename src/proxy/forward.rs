@@ -6,7 +6,7 @@ use super::{
     headers,
     meter::Meter,
     metrics::Here,
-    passed_on,
+    openrouter, passed_on,
     refusal::{Dialect, Reason},
     request::{self, Head},
     tap::{Cut, Kind, Tap},
@@ -32,6 +32,15 @@ pub(super) async fn chat(
     request: Request,
 ) -> axum::response::Response {
     answer(&proxy, Dialect::OpenAi, caller, request).await
+}
+
+/// The same, with OpenRouter's errors.
+pub(super) async fn openrouter_chat(
+    State(proxy): State<Proxy>,
+    caller: Result<Caller, NoCaller>,
+    request: Request,
+) -> axum::response::Response {
+    answer(&proxy, Dialect::OpenRouter, caller, request).await
 }
 
 pub(super) async fn messages(
@@ -71,7 +80,7 @@ async fn answer(
 impl Dialect {
     fn path(self) -> &'static str {
         match self {
-            Self::OpenAi => "/chat/completions",
+            Self::OpenAi | Self::OpenRouter => "/chat/completions",
             Self::Anthropic => "/v1/messages",
         }
     }
@@ -89,7 +98,9 @@ impl Proxy {
         };
         let model = self.catalog.named(name).ok_or_else(unknown)?;
         let elsewhere = match (dialect, model.upstream.kind) {
-            (Dialect::OpenAi, UpstreamKind::Anthropic) => Some("/v1/messages"),
+            (Dialect::OpenAi | Dialect::OpenRouter, UpstreamKind::Anthropic) => {
+                Some("/v1/messages")
+            }
             (Dialect::Anthropic, UpstreamKind::OpenAi) => Some("/v1/chat/completions"),
             _ => None,
         };
@@ -108,7 +119,7 @@ impl Proxy {
         body: Bytes,
         (caller_headers, query, here): (HeaderMap, String, Here),
     ) -> Result<axum::response::Response, Reason> {
-        let inject = dialect == Dialect::OpenAi
+        let inject = dialect != Dialect::Anthropic
             && head.stream
             && !head.asks_usage
             && model.upstream.inject_usage;
@@ -183,8 +194,9 @@ impl Proxy {
         call.meter.begin(events, is(header::CONTENT_ENCODING, "gzip"));
         let kind = match (events && plain, inject) {
             (false, _) => Kind::Opaque,
+            (true, false) if dialect == Dialect::OpenRouter => Kind::Edited { with_usage: true },
             (true, false) => Kind::Events,
-            (true, true) => Kind::EventsWithoutUsage,
+            (true, true) => Kind::Edited { with_usage: false },
         };
         let upstream = &model.upstream;
         let (first, failed) = if kind == Kind::Opaque {
@@ -207,6 +219,13 @@ impl Proxy {
             let refusal = dialect.refuse(reason).into_response();
             return Ok(Begun::Error(passed_on::with(&head.headers, refusal)));
         }
+        let first = if dialect == Dialect::OpenRouter && kind == Kind::Opaque && plain {
+            // The body grows by it.
+            head.headers.remove(header::CONTENT_LENGTH);
+            openrouter::with_fingerprint(first)
+        } else {
+            first
+        };
         if kind != Kind::Opaque {
             head.headers.remove(header::CONTENT_LENGTH);
             // nginx would hold frames back.

@@ -38,7 +38,7 @@ pub async fn lost(State(site): State<Site>, request: Request) -> Response {
             "Gatekey does not serve this path. For Anthropic's protocol set the base URL to {base} (without \
              /v1); calls go to {base}/v1/messages."
         ),
-        Dialect::OpenAi => format!(
+        Dialect::OpenAi | Dialect::OpenRouter => format!(
             "Gatekey does not serve this path. For OpenAI's protocol set the base URL to {base}/v1; calls \
              go to {base}/v1/chat/completions."
         ),
@@ -74,5 +74,10 @@ fn is_programs(request: &Request) -> bool {
 fn dialect(request: &Request) -> Dialect {
     let anthropic = words(request).any(|word| word == "messages")
         || request.headers().contains_key("anthropic-version");
-    if anthropic { Dialect::Anthropic } else { Dialect::OpenAi }
+    let openrouter = request.uri().path().starts_with("/api/v1/");
+    match (anthropic, openrouter) {
+        (true, _) => Dialect::Anthropic,
+        (false, true) => Dialect::OpenRouter,
+        (false, false) => Dialect::OpenAi,
+    }
 }

@@ -116,7 +116,7 @@ impl Meter {
     fn event(&mut self, event: &[u8]) -> Event {
         let Some(data) = sse::data(event) else { return Event::Pass };
         match self.dialect {
-            Dialect::OpenAi => self.chunk(data),
+            Dialect::OpenAi | Dialect::OpenRouter => self.chunk(data),
             Dialect::Anthropic => {
                 self.message_event(data);
                 Event::Pass

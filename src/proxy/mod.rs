@@ -12,6 +12,7 @@ mod mask;
 mod meter;
 mod metrics;
 mod models;
+mod openrouter;
 mod passed_on;
 mod refusal;
 mod request;
@@ -84,7 +85,8 @@ impl Proxy {
 /// Each route with and without `/v1`: base URLs are written both ways.
 pub fn routes() -> Router<Proxy> {
     let mut router = Router::new();
-    for base in ["", "/v1"] {
+    // The last is Glama's.
+    for base in ["", "/v1", "/api/gateway/openai/v1"] {
         let at = |path: &str| format!("{base}{path}");
         router = router
             .route(&at("/chat/completions"), post(forward::chat))
@@ -96,4 +98,6 @@ pub fn routes() -> Router<Proxy> {
             .route(&at("/model_group/info"), get(models::groups));
     }
     router
+        .route("/api/v1/models", get(openrouter::models))
+        .route("/api/v1/chat/completions", post(forward::openrouter_chat))
 }

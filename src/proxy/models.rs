@@ -7,6 +7,7 @@ use super::{
 use crate::{
     config::UpstreamKind,
     guard::{Caller, NoCaller},
+    model::PerMillion,
 };
 use axum::{
     Json,
@@ -35,7 +36,7 @@ pub(super) async fn list(
     let models: Vec<Value> = proxy.catalog.of(&key).map(|m| shape(&proxy, m, dialect)).collect();
     let end = |at: Option<&Value>| at.map_or(Value::Null, |model| model["id"].clone());
     Json(match dialect {
-        Dialect::OpenAi => json!({"object": "list", "data": models}),
+        Dialect::OpenAi | Dialect::OpenRouter => json!({"object": "list", "data": models}),
         Dialect::Anthropic => json!({
             "first_id": end(models.first()),
             "last_id": end(models.last()),
@@ -66,15 +67,34 @@ pub(super) async fn one(
 }
 
 fn shape(proxy: &Proxy, model: &Model, dialect: Dialect) -> Value {
-    let since = proxy.catalog.since;
+    let (since, facts) = (proxy.catalog.since, &model.facts);
     match dialect {
-        Dialect::OpenAi => json!({
-            "id": model.name, "object": "model", "created": since.0, "owned_by": model.upstream.name,
-        }),
-        Dialect::Anthropic => json!({
-            "type": "model", "id": model.name, "display_name": model.name, "created_at": since.rfc3339(),
-        }),
+        Dialect::OpenAi | Dialect::OpenRouter => with_known(
+            json!({
+                "id": model.name, "object": "model", "created": since.0, "owned_by": model.upstream.name,
+            }),
+            &[
+                ("context_length", facts.context_length),
+                ("max_output_tokens", facts.max_output_tokens),
+            ],
+        ),
+        Dialect::Anthropic => with_known(
+            json!({
+                "type": "model", "id": model.name, "display_name": model.name, "created_at": since.rfc3339(),
+            }),
+            &[("max_input_tokens", facts.context_length), ("max_tokens", facts.max_output_tokens)],
+        ),
     }
+}
+
+/// What is not known is left out.
+fn with_known(mut shape: Value, numbers: &[(&str, Option<i64>)]) -> Value {
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            shape[*name] = json!(number);
+        }
+    }
+    shape
 }
 
 /// LiteLLM's `/v1/model/info` and `/model/info`, which editors read (field report K21).
@@ -87,16 +107,7 @@ pub(super) async fn info(
         json!({
             "model_name": model.name,
             "litellm_params": {"model": model.name},
-            "model_info": {
-                "id": model.name,
-                "mode": "chat",
-                "litellm_provider": provider(model),
-                "max_tokens": null,
-                "max_input_tokens": null,
-                "max_output_tokens": null,
-                "input_cost_per_token": null,
-                "output_cost_per_token": null,
-            },
+            "model_info": in_litellm_s_words(model),
         })
     };
     let data: Vec<Value> = proxy.catalog.of(&key).map(entry).collect();
@@ -109,18 +120,37 @@ pub(super) async fn groups(
 ) -> Result<Json<Value>, NoCaller> {
     let key = caller?.key;
     let entry = |model: &Model| {
-        json!({
-            "model_group": model.name,
-            "providers": [provider(model)],
-            "mode": "chat",
-            "max_input_tokens": null,
-            "max_output_tokens": null,
-            "input_cost_per_token": null,
-            "output_cost_per_token": null,
-        })
+        let mut group = in_litellm_s_words(model);
+        group["model_group"] = json!(model.name);
+        group["providers"] = json!([provider(model)]);
+        group
     };
     let data: Vec<Value> = proxy.catalog.of(&key).map(entry).collect();
     Ok(Json(json!({"data": data})))
+}
+
+/// What is not known is null.
+fn in_litellm_s_words(model: &Model) -> Value {
+    let (facts, price) = (&model.facts, &model.facts.price);
+    let dollars = |price: Option<PerMillion>| price.map(PerMillion::token_dollars);
+    json!({
+        "id": model.name,
+        "mode": "chat",
+        "litellm_provider": provider(model),
+        "max_tokens": facts.max_output_tokens,
+        "max_input_tokens": facts.context_length,
+        "max_output_tokens": facts.max_output_tokens,
+        "input_cost_per_token": dollars(price.input),
+        "output_cost_per_token": dollars(price.output),
+        "cache_read_input_token_cost": dollars(price.cache_read),
+        "cache_creation_input_token_cost": dollars(price.cache_write_5m),
+        "cache_creation_input_token_cost_above_1hr": dollars(price.cache_write_1h),
+        "output_cost_per_reasoning_token": dollars(price.reasoning),
+        "input_cost_per_audio_token": dollars(price.audio_in),
+        "output_cost_per_audio_token": dollars(price.audio_out),
+        "supports_vision": facts.vision,
+        "supports_function_calling": facts.tools,
+    })
 }
 
 fn provider(model: &Model) -> &'static str {

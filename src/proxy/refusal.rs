@@ -14,6 +14,8 @@ pub(super) enum Dialect {
     OpenAi,
     /// `/v1/messages`.
     Anthropic,
+    /// `/api/v1/…`: OpenAI's, but for errors, whose code is a number.
+    OpenRouter,
 }
 
 #[derive(Debug, derive_more::From)]
@@ -58,6 +60,16 @@ impl Dialect {
         Refusal { dialect: self, reason: reason.into() }
     }
 
+    /// Members of a chunk that must not be null: OpenAI's API sends `usage: null` where usage is asked for, which the
+    /// caller may not have done; OpenRouter's clients take no null at all.
+    pub(super) fn nulls(self, with_usage: bool) -> &'static [&'static [u8]] {
+        match (self, with_usage) {
+            (Self::OpenRouter, _) => &[b"\"usage\"", b"\"system_fingerprint\""],
+            (Self::OpenAi, false) => &[b"\"usage\""],
+            (Self::OpenAi, true) | (Self::Anthropic, _) => &[],
+        }
+    }
+
     /// An error as this protocol writes it.
     pub(super) fn envelope(self, status: StatusCode, kind: &str, message: &str) -> Value {
         match self {
@@ -67,6 +79,9 @@ impl Dialect {
                 "param": null,
                 "code": status.as_u16().to_string(),
             }}),
+            Self::OpenRouter => {
+                json!({"error": {"code": status.as_u16(), "message": message}})
+            }
             Self::Anthropic => {
                 json!({"type": "error", "error": {"type": anthropic_kind(status), "message": message}})
             }
@@ -77,7 +92,7 @@ impl Dialect {
     pub(super) fn event(self, message: &str) -> String {
         let error = self.envelope(StatusCode::BAD_GATEWAY, "upstream_error", message);
         match self {
-            Self::OpenAi => format!("data: {error}\n\n"),
+            Self::OpenAi | Self::OpenRouter => format!("data: {error}\n\n"),
             Self::Anthropic => format!("event: error\ndata: {error}\n\n"),
         }
     }

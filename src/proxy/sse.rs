@@ -18,6 +18,38 @@ pub(super) fn data(event: &[u8]) -> Option<&[u8]> {
     })
 }
 
+/// An event of JSON without those members, named with their quotes, whose value is null. `None`: it has none of them.
+pub(super) fn without_null(event: &[u8], names: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut shorter: Option<Vec<u8>> = None;
+    for name in names {
+        let text = shorter.as_deref().unwrap_or(event);
+        if let Some((start, end)) = null_member(text, name) {
+            shorter = Some([&text[..start], &text[end..]].concat());
+        }
+    }
+    shorter
+}
+
+/// Where it begins and ends, with one comma beside it. In a text of JSON its quotes would be escaped.
+fn null_member(text: &[u8], name: &[u8]) -> Option<(usize, usize)> {
+    let rest = |from: usize| text.get(from..).unwrap_or_default();
+    let blanks = |from: usize| from + rest(from).iter().take_while(|b| **b == b' ').count();
+    memchr::memmem::find_iter(text, name).find_map(|start| {
+        let colon = blanks(start + name.len());
+        let value = blanks(colon + 1);
+        if text.get(colon) != Some(&b':') || !rest(value).starts_with(b"null") {
+            return None;
+        }
+        let end = blanks(value + 4);
+        if text.get(end) == Some(&b',') {
+            return Some((start, blanks(end + 1)));
+        }
+        // The last member: the comma before it goes.
+        let before = text[..start].trim_ascii_end();
+        Some((before.strip_suffix(b",").unwrap_or(before).len(), end))
+    })
+}
+
 /// Cuts a stream into events. What is not whole yet is kept; it is bounded, since an event of a model is.
 #[derive(Default)]
 pub(super) struct Events {
@@ -100,5 +132,23 @@ mod tests {
     fn data_is_found_in_its_line() {
         assert_eq!(data(b"event: x\r\ndata: {\"a\":1}\r\n\r\n"), Some(&b"{\"a\":1}"[..]));
         assert_eq!(data(b": comment\n\n"), None);
+    }
+
+    #[test]
+    fn a_member_that_is_null_goes_with_one_comma_and_nothing_else_goes() {
+        let names: &[&[u8]] = &[b"\"usage\"", b"\"x\""];
+        for (event, kept) in [
+            ("{\"a\":1,\"usage\":null}", Some("{\"a\":1}")),
+            ("{\"usage\": null, \"a\":1}", Some("{\"a\":1}")),
+            ("{\"usage\":null}", Some("{}")),
+            ("{\"x\":null,\"a\":1,\"usage\":null }", Some("{\"a\":1}")),
+            ("{\"usage\":{\"x\":2}}", None),
+            ("{\"content\":\"\\\"usage\\\":null\"}", None),
+            ("{\"usage\"", None),
+            ("\"usage\":nul", None),
+        ] {
+            let seen = without_null(event.as_bytes(), names);
+            assert_eq!(seen.as_deref(), kept.map(str::as_bytes), "{event}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::{
     mask::Mask,
     meter::Event,
     refusal::Dialect,
+    sse,
     upstream::UpstreamBody,
 };
 use crate::guard::Leash;
@@ -54,8 +55,15 @@ pub(super) enum Kind {
     Opaque,
     /// Untouched; a stream of events, to which an error or a comment can be added.
     Events,
-    /// The same, without the usage that the caller did not ask for.
-    EventsWithoutUsage,
+    /// The same, event by event: without members that are null where the caller's protocol has none, and without
+    /// usage, unless the caller asked for it.
+    Edited { with_usage: bool },
+}
+
+impl Kind {
+    fn is_edited(self) -> bool {
+        matches!(self, Self::Edited { .. })
+    }
 }
 
 /// A JSON answer broke off: the connection must break off too, or it would look whole.
@@ -97,21 +105,25 @@ impl Tap {
 
     /// The same for bytes that are clean.
     fn meter(&mut self, bytes: Bytes) -> Bytes {
-        if self.kind != Kind::EventsWithoutUsage {
+        let Kind::Edited { with_usage } = self.kind else {
             self.call.meter.feed(&bytes);
             return bytes;
-        }
+        };
         let aligned = self.call.meter.at_boundary();
-        let (mut kept, mut dropped) = (Vec::new(), false);
+        let nulls = self.dialect.nulls(with_usage);
+        let (mut kept, mut edited) = (Vec::new(), false);
         self.call.meter.events(&bytes, |event, meaning| {
-            if meaning == Event::OnlyUsage {
-                dropped = true;
+            if meaning == Event::OnlyUsage && !with_usage {
+                edited = true;
+            } else if let Some(shorter) = sse::without_null(event, nulls) {
+                edited = true;
+                kept.extend_from_slice(&shorter);
             } else {
                 kept.extend_from_slice(event);
             }
         });
         // The usual case: whole events, all of them the caller's.
-        if aligned && self.call.meter.at_boundary() && !dropped { bytes } else { kept.into() }
+        if aligned && self.call.meter.at_boundary() && !edited { bytes } else { kept.into() }
     }
 
     /// The upstream's body has ended, well or not: the last words, if any.
@@ -145,15 +157,13 @@ impl Tap {
         if whole && !meter.failed {
             self.call.end(End::Whole);
             // Held back until it was whole; without this kind it has passed already.
-            let held = self.kind == Kind::EventsWithoutUsage && !rest.is_empty();
+            let held = self.kind.is_edited() && !rest.is_empty();
             return held.then(|| Ok(Frame::data(rest.into())));
         }
         // The upstream's own error, whole but for its blank line, is the last word; if it lacks that, it gets it.
         let words = match (meter.failed, at_boundary) {
             (true, true) => None,
-            (true, false) if self.kind == Kind::EventsWithoutUsage => {
-                Some([&rest[..], b"\n\n"].concat().into())
-            }
+            (true, false) if self.kind.is_edited() => Some([&rest[..], b"\n\n"].concat().into()),
             (true, false) => Some(Bytes::from_static(b"\n\n")),
             (false, _) => Some(self.last_words("The upstream broke off its answer.", at_boundary)),
         };
@@ -163,7 +173,7 @@ impl Tap {
 
     /// An error that stands alone, whatever was half said before.
     fn last_words(&self, message: &str, at_boundary: bool) -> Bytes {
-        let held = self.kind == Kind::EventsWithoutUsage;
+        let held = self.kind.is_edited();
         let apart = if held || at_boundary { "" } else { "\n\n" };
         format!("{apart}{}", self.dialect.event(message)).into()
     }
@@ -255,7 +265,7 @@ impl Tap {
         loop {
             ready!(self.silent.as_mut().poll(cx));
             self.silent.as_mut().reset(Instant::now() + self.keepalive);
-            if self.kind == Kind::EventsWithoutUsage || self.call.meter.at_boundary() {
+            if self.kind.is_edited() || self.call.meter.at_boundary() {
                 return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b": keep-alive\n\n")))));
             }
         }

@@ -183,6 +183,19 @@ impl Approve {
     }
 }
 
+/// What was allowed with a grant.
+pub struct TermsOf(pub GrantId);
+
+impl Operation for TermsOf {
+    type Output = Option<Terms>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        let found: Option<(Terms,)> =
+            tx.optional("SELECT terms FROM grants WHERE id = $1", (&self.0,)).await?;
+        Ok(found.map(|(terms,)| terms))
+    }
+}
+
 pub(super) enum Held {
     Good,
     Blocked,

@@ -12,6 +12,7 @@
 //! ```
 //! One table per state; leaving one is `DELETE … RETURNING`, and that decides every race.
 pub mod accounts;
+pub mod apps;
 pub mod audit;
 mod backup;
 pub mod books;

@@ -150,3 +150,35 @@ impl Operation for UsageOfUser {
         Ok(rows.into_iter().map(usage).collect())
     }
 }
+
+/// What a key used of a model on a day.
+#[derive(Debug, Clone)]
+pub struct KeyDay {
+    pub model: String,
+    /// Days since 1970, UTC.
+    pub day: i64,
+    pub input_tokens: i64,
+    pub output_tokens: i64,
+}
+
+pub struct DaysOfKey(pub KeyId);
+
+impl Operation for DaysOfKey {
+    type Output = Vec<KeyDay>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        let rows: Vec<(String, i64, i64, i64)> = tx
+            .all(
+                "SELECT model, day, input_tokens, output_tokens FROM usage WHERE key_id = $1",
+                (&self.0,),
+            )
+            .await?;
+        let day = |(model, day, input_tokens, output_tokens)| KeyDay {
+            model,
+            day,
+            input_tokens,
+            output_tokens,
+        };
+        Ok(rows.into_iter().map(day).collect())
+    }
+}

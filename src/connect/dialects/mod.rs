@@ -5,6 +5,8 @@
 pub mod glama;
 pub mod litellm_cli;
 pub mod litellm_link;
+#[cfg(test)]
+mod made_up;
 pub mod openrouter;
 pub mod requesty;
 
@@ -61,4 +63,24 @@ async fn oauth_authorize(
         requesty::entry(&journey, &browser, address, callback).await?
     };
     Ok(browser.remember(page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_made_up_dialect_of_the_documents_is_built_and_fits_beside_the_others() {
+        let source = include_str!("made_up.rs");
+        assert!(source.lines().count() < 100);
+        let document = include_str!("../../../docs/add-a-dialect.md");
+        assert!(document.contains(source.trim_end()), "docs/add-a-dialect.md shows another text");
+        let together = Router::<Journey>::new()
+            .merge(made_up::routes())
+            .merge(openrouter::routes())
+            .merge(litellm_cli::routes())
+            .merge(glama::routes())
+            .merge(requesty::routes());
+        assert!(together.has_routes());
+    }
 }

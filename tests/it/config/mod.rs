@@ -230,9 +230,12 @@ fn each_provider_of_the_docs_is_good_as_it_stands_there() {
 
 /// Every line that is commented out is a setting too.
 fn uncommented(text: &str) -> String {
-    let is_name = |name: &str| name.chars().all(|c| c.is_lowercase() || c == '_');
+    let is_name = |name: &str| name.chars().all(|c| c.is_lowercase() || c == '_' || c.is_numeric());
     let bare = |line: &str| {
         let setting = line.strip_prefix("# ")?;
+        if setting == "[model.price]" {
+            return Some(setting.to_owned());
+        }
         setting.split_once(" = ").filter(|(name, _)| is_name(name)).map(|_| setting.to_owned())
     };
     let lines = text.lines().map(|line| bare(line).unwrap_or_else(|| line.to_owned()));
@@ -291,4 +294,32 @@ const SETTINGS: &[&str] = &[
     "inject_usage",
     "timeout",
     "upstream_model",
+    "context_length",
+    "max_output_tokens",
+    "vision",
+    "tools",
+    "input",
+    "cache_write_1h",
+    "per_search",
 ];
+
+#[test]
+fn a_price_is_exact_text_and_what_belongs_together_is_given_together() {
+    let upstream =
+        "[[upstream]]\nname = \"d\"\nkind = \"demo\"\n[[model]]\nname = \"m\"\nupstream = \"d\"\n";
+    let price = |text: &str| load(&format!("{upstream}[model.price]\n{text}"), &[MASTER]);
+    let good = price("input = \"2.50\"\noutput = 10\n").unwrap();
+    let facts = &good.models[0].facts;
+    assert_eq!(facts.price.of(1_000_000, 0).map(|cost| cost.to_string()), Some("2.5".into()));
+    for (text, says) in [
+        ("input = 2.5\noutput = \"1\"", "model.price.input must be dollars as text"),
+        ("input = \"free\"\noutput = \"1\"", "model.price.input must be an amount of dollars"),
+        ("input = \"1\"", "model.price.input and output belong together"),
+        ("inputs = \"1\"", "did you mean model.price.input?"),
+    ] {
+        let said = price(text).unwrap_err();
+        assert!(said.contains(says) && said.contains("built-in settings:8"), "{text}: {said}");
+    }
+    let said = load(&format!("{upstream}price = 5\n"), &[MASTER]).unwrap_err();
+    assert!(said.contains("write [model.price]"), "{said}");
+}

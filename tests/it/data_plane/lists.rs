@@ -50,7 +50,7 @@ async fn k40_a_wrong_base_url_is_answered_with_the_right_one() {
         ("/v1/v1/messages", "anthropic", ""),
         ("/api/v1/v1/messages", "anthropic", ""),
         ("/v1/v1/chat/completions", "openai", "/v1"),
-        ("/api/v1/chat/completions", "openai", "/v1"),
+        ("/api/v1/responses", "openai", "/v1"),
         ("/responses", "openai", "/v1"),
         ("/v1/responses", "openai", "/v1"),
         ("/v1/embeddings", "openai", "/v1"),

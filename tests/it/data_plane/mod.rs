@@ -1,5 +1,6 @@
 mod auth;
 mod calls;
 mod lists;
+mod openrouter;
 mod streams;
 mod upstream_faults;

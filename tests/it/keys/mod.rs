@@ -1,3 +1,4 @@
 mod admin;
+mod apps;
 mod own;
 mod page;
