@@ -4,6 +4,7 @@ ALTER TABLE grants ADD COLUMN sent_to TEXT;
 UPDATE grants SET team_id = (SELECT MAX(team_id) FROM keys WHERE keys.grant_id = grants.id);
 DROP INDEX grants_by_user;
 CREATE INDEX grants_by_user ON grants (user_id, app);
+CREATE INDEX grants_by_team ON grants (team_id);
 
 CREATE TABLE codes (
     hash BLOB PRIMARY KEY,
@@ -21,6 +22,8 @@ CREATE TABLE codes (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX codes_by_user ON codes (user_id, app);
 CREATE INDEX codes_by_end ON codes (expires_at);
+CREATE INDEX codes_by_app ON codes (app);
+CREATE INDEX codes_by_grant ON codes (grant_id);
 
 CREATE TABLE spent_codes (
     hash BLOB PRIMARY KEY,
@@ -46,7 +49,10 @@ CREATE TABLE ready_polls (
     user_id TEXT NOT NULL,
     app TEXT NOT NULL,
     team_chosen INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ready_polls_by_user ON ready_polls (user_id, app);
 CREATE INDEX ready_polls_by_end ON ready_polls (expires_at);
+CREATE INDEX ready_polls_by_app ON ready_polls (app);
+CREATE INDEX ready_polls_by_grant ON ready_polls (grant_id);

@@ -1,5 +1,6 @@
 //! What every request passes: it gets a name, a page is asked for under our own host, an answer is logged.
 use crate::{
+    guard::KEY_HEADERS,
     proxy::Metrics,
     web::{ClientAddress, Peer, RequestId, Site, X_REQUEST_ID},
     world::Entropy,
@@ -69,7 +70,7 @@ fn home(site: &Site, request: &Request) -> Option<Response> {
         return None;
     }
     // A key in a header is for a program, which follows no such thing.
-    if headers.contains_key(header::AUTHORIZATION) {
+    if KEY_HEADERS.iter().any(|name| headers.contains_key(name)) {
         return None;
     }
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -92,7 +93,7 @@ fn was_moved(headers: &HeaderMap) -> bool {
 
 /// Pages use cookies; everything else is for programs.
 fn is_page(path: &str) -> bool {
-    const PAGES: [&str; 13] = [
+    const PAGES: [&str; 14] = [
         "/login",
         "/fallback/",
         "/sso/",
@@ -106,8 +107,11 @@ fn is_page(path: &str) -> bool {
         "/reset/",
         "/apps",
         "/auth",
+        "/oauth/authorize",
     ];
-    path == "/" || PAGES.iter().any(|page| path.starts_with(page))
+    // A terminal asks there.
+    let programs = path.starts_with("/sso/cli/");
+    path == "/" || (!programs && PAGES.iter().any(|page| path.starts_with(page)))
 }
 
 fn dressed(mut response: Response, id: &RequestId, path: &str) -> Response {

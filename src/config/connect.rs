@@ -14,6 +14,8 @@ pub struct Connect {
     pub max_keys_per_app: i64,
     pub redirects: RedirectRules,
     pub dialects: Vec<String>,
+    /// Whether OpenRouter's list of models is told to whoever asks: editors send no key with that.
+    pub public_models: bool,
     /// Empty: every origin.
     pub allowed_origins: Vec<String>,
 }
@@ -57,6 +59,7 @@ impl Connect {
             max_keys_per_app: s.get(reader, "max_keys_per_app").unwrap_or(50),
             redirects: RedirectRules { extra_schemes: schemes, web, pins },
             dialects,
+            public_models: s.get(reader, "public_models").unwrap_or(false),
             allowed_origins: s
                 .get_or(reader, "allowed_origins", Some("OAUTH_ALLOWED_ORIGINS"))
                 .unwrap_or_default(),

@@ -147,8 +147,20 @@ impl FromSetting for i64 {
             _ => None,
         };
         number
-            .filter(|n| (1..=1_000_000_000).contains(n))
-            .ok_or("must be a number from 1 on".into())
+            .filter(|n| (1..=1_000_000).contains(n))
+            .ok_or("must be a number from 1 to 1000000".into())
+    }
+}
+
+/// So many tokens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TokenCount(pub(super) i64);
+
+impl FromSetting for TokenCount {
+    fn from_setting(raw: Raw, _: &Path, _: &BTreeMap<String, String>) -> Result<Self, String> {
+        let Raw::Integer(number) = raw else { return Err("must be a number of tokens".into()) };
+        let good = (1..=1_000_000_000).contains(&number);
+        good.then_some(Self(number)).ok_or("must be a number of tokens from 1 to 1000000000".into())
     }
 }
 

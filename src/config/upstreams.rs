@@ -2,7 +2,7 @@
 use super::{
     reader::{Reader, Section},
     secret::Secret,
-    setting::WebUrl,
+    setting::{TokenCount, WebUrl},
 };
 use crate::model::{Facts, Lifetime, NanoDollars, PerMillion, Price};
 
@@ -119,9 +119,12 @@ pub(super) fn read_models(reader: &mut Reader, upstreams: &[Upstream]) -> Vec<Mo
 
 fn facts(s: &mut Section, reader: &mut Reader) -> Facts {
     let price = reader.table(s, "price").map(|table| price(table, reader)).unwrap_or_default();
+    let mut tokens = |key: &'static str| s.get::<TokenCount>(reader, key).map(|count| count.0);
+    let (context_length, max_output_tokens) =
+        (tokens("context_length"), tokens("max_output_tokens"));
     Facts {
-        context_length: s.get(reader, "context_length"),
-        max_output_tokens: s.get(reader, "max_output_tokens"),
+        context_length,
+        max_output_tokens,
         vision: s.get(reader, "vision"),
         tools: s.get(reader, "tools"),
         price,

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     model::{App, Challenge, Code, Dialect, Key, Reply, Rights, Terms},
     store::grants::{Approve, Approved, Cap, Gives},
-    web::ClientAddress,
+    web::{BadQuery, ClientAddress},
 };
 
 impl Journey {
@@ -18,9 +18,9 @@ impl Journey {
     ) -> Result<IssuedKey, Refusal> {
         let terms = Terms::living(self.settings.key_lifetime.seconds());
         let reply = Reply::Json;
-        match self.beget_as(dialect, parent, (&reply, terms), address).await? {
+        match self.beget_as((dialect, App::json()), parent, (&reply, terms), address).await? {
             Given::Key(issued) => Ok(issued),
-            Given::Code(_) | Given::Ready => Err(Refusal::NotHere),
+            Given::Code(..) | Given::Ready => Err(Refusal::NotHere),
         }
     }
 
@@ -33,15 +33,15 @@ impl Journey {
         address: ClientAddress,
     ) -> Result<Code, Refusal> {
         let reply = Reply::Display { challenge };
-        match self.beget_as(dialect, parent, (&reply, terms), address).await? {
-            Given::Code(code) => Ok(code),
+        match self.beget_as((dialect, App::by_code()), parent, (&reply, terms), address).await? {
+            Given::Code(code, _) => Ok(code),
             Given::Key(_) | Given::Ready => Err(Refusal::NotHere),
         }
     }
 
     async fn beget_as(
         &self,
-        dialect: Dialect,
+        (dialect, app): (Dialect, App),
         parent: &Key,
         (reply, terms): (&Reply, Terms),
         address: ClientAddress,
@@ -64,7 +64,7 @@ impl Journey {
             team: parent.team.as_ref().map(|team| team.id.clone()),
             parent: Some(parent.clone()),
         };
-        let (granted, fresh) = self.granted(App::json(), (reply, &terms), &owner, at);
+        let (granted, fresh) = self.granted(app, (reply, &terms), &owner, at);
         let parent_id = Some(parent.id.clone());
         let word = (None, false, parent_id.clone());
         let (kept, given) = self.give(reply, &granted, word, at);
@@ -95,6 +95,11 @@ impl Journey {
             Approved::ParentEnded => Err(Refusal::KeyEnded),
             Approved::TooManyKeys => Err(Refusal::TooManyKeys),
             Approved::WrongUserCode => Err(Refusal::WrongUserCode),
+            Approved::LooksOnly => Err(Refusal::LooksOnly),
+            Approved::Over => {
+                Err(BadQuery("The end that the app asked for has come. Connect again.".into())
+                    .into())
+            }
         }
     }
 }

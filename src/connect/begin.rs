@@ -1,7 +1,7 @@
 //! An app's request is stored and bound to the browser that brought it; and begun anew when it expired.
 use super::{Journey, Refusal};
 use crate::{
-    model::{ConnectRequest, Dialect, Handle, Reply, ReturnAddress, redirect},
+    model::{ConnectRequest, Dialect, Handle, ReturnAddress, redirect},
     store::requests::{RenewRequest, RequestOf, SaveRequest},
     web::{self, BadQuery, Browser, ClientAddress},
 };
@@ -34,12 +34,7 @@ impl Journey {
     ) -> Result<Handle, Refusal> {
         self.throttles.begun.count(address.place()).map_err(Refusal::TooOften)?;
         let handle = Handle::new(self.entropy.draw());
-        let ends = self.clock.now().plus(ConnectRequest::SECONDS);
-        // What no terminal waits for any more need not be answered.
-        let ends = match request.reply {
-            Reply::Poll { until, .. } => ends.min(until),
-            _ => ends,
-        };
+        let ends = request.ends(self.clock.now());
         let row = SaveRequest {
             handle: handle.hash(),
             browser: browser.hash(),
@@ -56,12 +51,16 @@ impl Journey {
         let waiting = self.store.read(RequestOf { handle: handle.hash() }).await?;
         let row = waiting.filter(|w| browser.bound(w.browser).is_some()).ok_or(Refusal::NotHere)?;
         let (fresh, at) = (Handle::new(self.entropy.draw()), self.clock.now());
+        let ends = row.request.ends(at);
+        if ends <= at {
+            return Err(Refusal::NotWaiting);
+        }
         let renew = RenewRequest {
             handle: handle.hash(),
             browser: row.browser,
             fresh: fresh.hash(),
             at,
-            expires_at: at.plus(ConnectRequest::SECONDS),
+            expires_at: ends,
         };
         let known = self.store.write(renew).await?;
         let page = format!("/connect/{}", fresh.expose());

@@ -26,7 +26,8 @@ pub(super) struct Owner {
 /// What was given: one side of a secret, whose other side the store keeps.
 pub(super) enum Given {
     Key(IssuedKey),
-    Code(Code),
+    /// And until when it can be redeemed.
+    Code(Code, Timestamp),
     /// A terminal fetches it.
     Ready,
 }
@@ -100,7 +101,7 @@ impl Journey {
         let code = Code::new(self.entropy.draw());
         let ends = at.plus(if challenge.is_some() { Code::PROVEN } else { Code::BEARER });
         let fresh = FreshCode { code: code.hash(), challenge, ends, parent };
-        (Gives::Code(fresh), Given::Code(code))
+        (Gives::Code(fresh), Given::Code(code, ends))
     }
 
     /// A key on its way, and what is kept of it.

@@ -61,6 +61,7 @@ struct Throttles {
     started: Throttle<IpAddr>,
     polled: Throttle<IpAddr>,
     poll: Throttle<Hash>,
+    typed: Throttle<IpAddr>,
 }
 
 /// Requests an address may begin: far more than people do, far less than would fill a disk (row A24).
@@ -74,6 +75,8 @@ const STARTED: Limit = Limit { most: 30, seconds: 60 };
 /// Questions of all the terminals behind an address, and of one: they ask every two seconds.
 const POLLED: Limit = Limit { most: 1200, seconds: 60 };
 const POLL: Limit = Limit { most: 120, seconds: 60 };
+/// User codes that an address may type, right ones too (row D6).
+const TYPED: Limit = Limit { most: 30, seconds: 60 };
 
 impl Journey {
     #[must_use]
@@ -90,6 +93,7 @@ impl Journey {
             started: Throttle::new(STARTED, clock.clone()),
             polled: Throttle::new(POLLED, clock.clone()),
             poll: Throttle::new(POLL, clock.clone()),
+            typed: Throttle::new(TYPED, clock.clone()),
         };
         let settings = Arc::new(config.connect.clone());
         Self { store, clock, entropy, site, guard, settings, throttles: Arc::new(throttles) }

@@ -5,7 +5,7 @@ use crate::{
     store::{
         self,
         grants::Cap,
-        polls::{OpenPoll, Polled, StartPoll, TakePoll},
+        polls::{AskPoll, Asked, OpenPoll, Polled, StartPoll, TakePoll},
     },
     web::ClientAddress,
 };
@@ -79,12 +79,23 @@ impl Journey {
     ) -> Result<Heard, BadPoll> {
         let poll = Handle::presented(name).hash();
         self.throttles.polled.count(address.place()).map_err(BadPoll::TooOften)?;
-        self.throttles.poll.count(poll).map_err(BadPoll::TooOften)?;
-        let at = self.clock.now();
+        let (secret, at) = (PollSecret::presented(secret).hash(), self.clock.now());
+        let asked =
+            self.store.read(AskPoll { poll, secret, at }).await.map_err(BadPoll::Trouble)?;
+        // Names that nobody knows are not counted: whoever makes them up would fill the table.
+        if asked != Asked::Unknown {
+            self.throttles.poll.count(poll).map_err(BadPoll::TooOften)?;
+        }
+        match asked {
+            Asked::Unknown => return Err(BadPoll::Unknown),
+            Asked::WrongSecret => return Err(BadPoll::WrongSecret),
+            Asked::Pending => return Ok(Heard::Pending),
+            Asked::Ready => {}
+        }
         let (key, kept) = self.secret(at);
         let take = TakePoll {
             poll,
-            secret: PollSecret::presented(secret).hash(),
+            secret,
             team,
             key: kept,
             cap: Cap(self.settings.max_keys_per_app),
@@ -96,9 +107,7 @@ impl Journey {
                 Ok(Heard::Key(IssuedKey::new(key, &granted, at), team, teams))
             }
             Polled::ChooseTeam(user, teams) => Ok(Heard::ChooseTeam(user, teams)),
-            Polled::Pending => Ok(Heard::Pending),
             Polled::NotInTeam => Err(BadPoll::NotInTeam),
-            Polled::WrongSecret => Err(BadPoll::WrongSecret),
             Polled::TooManyKeys => Err(BadPoll::TooManyKeys),
             Polled::Unknown => Err(BadPoll::Unknown),
         }

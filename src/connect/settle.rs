@@ -20,6 +20,7 @@ use crate::{
 impl Journey {
     /// Settles what `dialect` began. Of two clicks, one gets here and the other is [`Refusal::NotHere`].
     pub async fn settle(&self, dialect: Dialect, answer: Answer) -> Result<Settled, Refusal> {
+        self.serves(dialect)?;
         let (handle, at) = (answer.handle.hash(), self.clock.now());
         let waiting = self.store.read(RequestOf { handle }).await?.ok_or(Refusal::NotHere)?;
         let browser = waiting.browser;
@@ -48,6 +49,9 @@ impl Journey {
             owner.team = self.team(&owner.user, default_team.as_ref(), &answer.says).await?;
         }
         let heard = Heard::of(&answer.says, answer.user_code);
+        if matches!(request.reply, Reply::Poll { .. }) {
+            self.throttles.typed.count(answer.address.place()).map_err(Refusal::TooOften)?;
+        }
         match request.answered(&answer.says) {
             Verdict::Approved(approval) => {
                 self.approve(gate, approval, owner, (heard, answer.address)).await
@@ -133,11 +137,11 @@ impl Journey {
             (Reply::KeyInQuery { to, state }, Given::Key(key)) => {
                 Settled::KeyTo { to, state, key, app: name, by_hand }
             }
-            (Reply::Code { to, .. }, Given::Code(code)) => {
-                Settled::CodeTo { to, code, app: name, by_hand }
+            (Reply::Code { to, .. }, Given::Code(code, until)) => {
+                Settled::CodeTo { to, code, until, app: name, by_hand }
             }
             (_, Given::Key(key)) => Settled::Key(key),
-            (_, Given::Code(code)) => Settled::Code(code),
+            (_, Given::Code(code, until)) => Settled::Code { code, until },
             (_, Given::Ready) => Settled::Ready,
         })
     }

@@ -20,10 +20,14 @@ pub enum Settled {
     CodeTo {
         to: ReturnAddress,
         code: Code,
+        until: Timestamp,
         app: String,
         by_hand: bool,
     },
-    Code(Code),
+    Code {
+        code: Code,
+        until: Timestamp,
+    },
     /// A terminal will fetch its key.
     Ready,
     Denied(Denial),
@@ -58,13 +62,17 @@ impl Settled {
     /// no, which all spell alike. Of all the rest a dialect spells what it must.
     #[must_use]
     pub fn plainly(self) -> Response {
-        const ONCE: &str = "Paste it into the app. It is shown once.";
         match self {
             Self::KeyTo { key, .. } | Self::Key(key) => {
-                done("Your key", ONCE, Some(key.secret.expose()))
+                let text = "Paste it into the app. It is shown once.";
+                done("Your key", text, Some(key.secret.expose()))
             }
-            Self::CodeTo { code, .. } | Self::Code(code) => {
-                done("Your code", ONCE, Some(code.expose()))
+            Self::CodeTo { code, until, .. } | Self::Code { code, until } => {
+                let text = format!(
+                    "Paste it into the app that you are connecting, and nowhere else. It works once, until {}.",
+                    until.in_words()
+                );
+                done("Your code", &text, Some(code.expose()))
             }
             Self::Ready => {
                 done("Connected", "Go back to your terminal. You can close this page.", None)
@@ -75,24 +83,31 @@ impl Settled {
 }
 
 /// To the app, or by the person's own hands.
-pub(super) fn deliver(to: &Destination, app: &str, by_hand: bool) -> Response {
-    if by_hand { hand_over(to) } else { web::send(to, app, News::Code) }
+pub(super) fn deliver(
+    to: &Destination,
+    (app, until): (&str, Timestamp),
+    by_hand: bool,
+) -> Response {
+    if by_hand { hand_over(to, until) } else { web::send(to, app, News::Code) }
 }
 
 /// The same with a key in it, which a person can also copy where nothing opens.
 pub(super) fn deliver_key(to: &Destination, app: &str, key: &IssuedKey, by_hand: bool) -> Response {
     if by_hand {
-        return hand_over(to);
+        return hand_over(to, key.ends);
     }
     let until = key.ends.in_words();
     web::send(to, app, News::Key(Copy { key: key.secret.expose(), until: &until }))
 }
 
 /// The app runs on another machine: its answer is taken there by hand, and works once, as it would have here (K10).
-fn hand_over(to: &Destination) -> Response {
-    let text = "Open this address on the machine where the app runs, in a browser or with curl. Nobody else may \
-                see it: whoever opens it first is connected.";
-    done("Take this to the app", text, Some(to.link()))
+fn hand_over(to: &Destination, until: Timestamp) -> Response {
+    let text = format!(
+        "Open this address on the machine where the app runs, in a browser or with curl, before {}. Nobody else may \
+         see it: whoever opens it first is connected.",
+        until.in_words()
+    );
+    done("Take this to the app", &text, Some(to.link()))
 }
 
 fn done(title: &str, text: &str, copy: Option<&str>) -> Response {

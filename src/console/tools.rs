@@ -81,7 +81,7 @@ impl Console {
             let (entry, text) = if dialect == "openrouter" {
                 let text = format!(
                     "Set its provider to OpenRouter with the base URL {base}/api/v1, then press: VS Code opens, and \
-                     {name} trades a code for its key."
+                     {name} trades a code for its key. Where its list of models stays empty, type a model's name."
                 );
                 ("/auth", text)
             } else {
@@ -100,9 +100,14 @@ impl Console {
 
     fn more_cards(&self, apps: &[Connected]) -> Vec<Card> {
         let base = self.site.base_url();
-        let by = |id: &'static str| apps.iter().find(move |app| app.id == id);
-        let editor =
-            apps.iter().find(|app| app.dialects.contains(&"link".into()) && app.id.contains("://"));
+        let by = |id: &str, dialect: &str| {
+            let fits = |app: &&Connected| app.id == id && app.dialects.iter().any(|d| d == dialect);
+            apps.iter().find(fits)
+        };
+        let editor = apps.iter().find(|app| {
+            let by_link = app.dialects.iter().any(|dialect| dialect == "link");
+            by_link && app.id.contains("://") && !app.id.starts_with("https://")
+        });
         vec![
             self.card(
                 ("VS Code, Cursor and their kin", "link"),
@@ -116,7 +121,7 @@ impl Console {
                 ("LiteLLM CLI", "cli"),
                 "A page here asks for the code that the terminal shows; the terminal then fetches its key.".into(),
                 Way::Copy(format!("lite --base-url {base} login"), "Command"),
-                by("litellm-cli"),
+                by("litellm-cli", "cli"),
             ),
             self.card(
                 ("OpenRouter SDKs and tools", "openrouter"),
@@ -124,7 +129,7 @@ impl Console {
                  here."
                     .into(),
                 Way::Copy(format!("{base}/api/v1"), "Address"),
-                by("loopback"),
+                by("loopback", "openrouter"),
             ),
             self.card(
                 ("Anything else", "link"),
@@ -132,7 +137,7 @@ impl Console {
                     "Makes a plain key and shows it once. OpenAI's protocol is at {base}/v1, Anthropic's at {base}."
                 ),
                 Way::Go("/sso/key/generate?response_type=oauth_token".into(), "Make a key"),
-                by("json"),
+                by("json", "link"),
             ),
         ]
     }

@@ -14,11 +14,11 @@ use crate::{
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
 pub(super) fn routes() -> Router<Manage> {
@@ -112,7 +112,10 @@ async fn requesty(State(manage): State<Manage>, caller: Result<Caller, NoCaller>
     };
     let body = json!({
         "name": figures.key.alias,
-        "monthly_limit": figures.limit.map(|limit| limit.dollars.to_string()),
+        "monthly_limit": figures
+            .limit
+            .filter(|limit| limit.each == Some(Each::Monthly))
+            .map(|limit| limit.dollars.to_string()),
         "monthly_spend": figures.month.to_string(),
         "total_spend": figures.all.to_string(),
         "org_balance": figures.left().map(|left| left.to_string()),
@@ -125,9 +128,7 @@ impl Manage {
         let key = caller.map_err(|none| refused(&none))?.key;
         self.count(key).await.map_err(|error| {
             tracing::error!(%error, "the figures of a key could not be read");
-            let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, "Try again in a moment");
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
-            response
+            web::numbered_error(StatusCode::SERVICE_UNAVAILABLE, "Try again in a moment", Some(2))
         })
     }
 
@@ -162,10 +163,5 @@ impl Manage {
 
 /// Errors under `/api/v1` have a number as their code.
 fn refused(none: &NoCaller) -> Response {
-    none.dress(refuse(none.status(), none.message()))
-}
-
-fn refuse(status: StatusCode, message: &str) -> Response {
-    let body = json!({"error": {"code": status.as_u16(), "message": message}});
-    (status, Json::<Value>(body)).into_response()
+    none.dress(web::numbered_error(none.status(), none.message(), None))
 }

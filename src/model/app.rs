@@ -68,7 +68,8 @@ impl App {
         match (id, id.split_once("://")) {
             ("json", _) => "this browser".into(),
             ("litellm-cli", _) => "a terminal".into(),
-            ("loopback" | "code", _) => "this computer".into(),
+            ("loopback", _) => "this computer".into(),
+            ("code", _) => "wherever you gave the code".into(),
             (_, Some(("https", authority))) => authority.into(),
             (_, Some((scheme, _))) => editor_name(scheme).unwrap_or(scheme).into(),
             (other, None) => other.into(),

@@ -110,6 +110,16 @@ impl ConnectRequest {
     /// So long an expired request can still be begun anew from its page.
     pub const KEPT: i64 = 2 * 3600;
 
+    /// Until when it can be answered; what no terminal waits for any more need not be.
+    #[must_use]
+    pub fn ends(&self, now: Timestamp) -> Timestamp {
+        let ends = now.plus(Self::SECONDS);
+        match self.reply {
+            Reply::Poll { until, .. } => ends.min(until),
+            _ => ends,
+        }
+    }
+
     /// One request, one answer.
     #[must_use]
     pub fn answered(self, says: &Says) -> Verdict {

@@ -84,6 +84,9 @@ impl Challenge {
 }
 
 impl Proof {
+    /// What is no verifier proves nothing, and is counted as a try all the same.
+    pub const NONE: Self = Self(Some(Hash([0; 32])));
+
     /// `None`: that is no verifier.
     #[must_use]
     pub fn parse(verifier: Option<&str>) -> Option<Self> {

@@ -63,6 +63,10 @@ impl Catalog {
         self.by_name.get(name).map(|&at| &self.all[at])
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Model> {
+        self.all.iter()
+    }
+
     /// What this key may call, and no more.
     pub(super) fn of<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Model> {
         self.all.iter().filter(|model| key.allows(&model.name))

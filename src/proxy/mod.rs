@@ -56,6 +56,8 @@ pub struct Proxy {
 struct Settings {
     max_body: usize,
     keepalive: Duration,
+    /// `connect.public_models`.
+    public_models: bool,
 }
 
 /// What the data plane is made of.
@@ -76,6 +78,7 @@ impl Proxy {
         let settings = Settings {
             max_body: config.server.max_body.0,
             keepalive: config.server.sse_keepalive.to_std(),
+            public_models: config.connect.public_models,
         };
         let catalog = Arc::new(Catalog::new(config));
         Self { guard, site, clock, books, outbound, shutdown, metrics, catalog, settings }

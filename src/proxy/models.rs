@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::UpstreamKind,
     guard::{Caller, NoCaller},
-    model::PerMillion,
+    model::{NanoDollars, PerMillion},
 };
 use axum::{
     Json,
@@ -133,6 +133,7 @@ pub(super) async fn groups(
 fn in_litellm_s_words(model: &Model) -> Value {
     let (facts, price) = (&model.facts, &model.facts.price);
     let dollars = |price: Option<PerMillion>| price.map(PerMillion::token_dollars);
+    let unit = |price: Option<NanoDollars>| price.map(NanoDollars::dollars);
     json!({
         "id": model.name,
         "mode": "chat",
@@ -148,6 +149,11 @@ fn in_litellm_s_words(model: &Model) -> Value {
         "output_cost_per_reasoning_token": dollars(price.reasoning),
         "input_cost_per_audio_token": dollars(price.audio_in),
         "output_cost_per_audio_token": dollars(price.audio_out),
+        "output_cost_per_image_token": dollars(price.image),
+        "output_cost_per_image": unit(price.per_image),
+        "input_cost_per_second": unit(price.per_second),
+        "input_cost_per_character": unit(price.per_character),
+        "input_cost_per_query": unit(price.per_search),
         "supports_vision": facts.vision,
         "supports_function_calling": facts.tools,
     })

@@ -17,15 +17,21 @@ pub(super) async fn models(
     State(proxy): State<Proxy>,
     caller: Result<Caller, NoCaller>,
 ) -> Response {
-    let key = match caller {
-        Ok(caller) => caller.key,
+    let since = proxy.catalog.since.0;
+    let data: Vec<Value> = match caller {
+        Ok(caller) => proxy.catalog.of(&caller.key).map(|model| shape(model, since)).collect(),
+        // Editors ask for the list before they have a key, and send none with it later either.
+        Err(NoCaller::Missing) if proxy.settings.public_models => {
+            proxy.catalog.all().map(|model| shape(model, since)).collect()
+        }
         Err(none) => return Dialect::OpenRouter.refuse(none).into_response(),
     };
-    let since = proxy.catalog.since.0;
-    let data: Vec<Value> = proxy.catalog.of(&key).map(|model| shape(model, since)).collect();
     let total = data.len();
     Json(json!({"data": data, "links": {"next": null}, "total_count": total})).into_response()
 }
+
+/// Its clients reckon with a number: what most models take today.
+const UNKNOWN_LENGTH: i64 = 128_000;
 
 fn shape(model: &Model, since: i64) -> Value {
     let facts = &model.facts;
@@ -40,7 +46,7 @@ fn shape(model: &Model, since: i64) -> Value {
         "canonical_slug": model.name,
         "name": model.name,
         "created": since,
-        "context_length": facts.context_length,
+        "context_length": facts.context_length.unwrap_or(UNKNOWN_LENGTH),
         "architecture": {
             "modality": modality,
             "input_modalities": inputs,
@@ -58,7 +64,7 @@ fn shape(model: &Model, since: i64) -> Value {
         "default_parameters": null,
         "supported_parameters": parameters,
         "supported_voices": null,
-        "links": {"details": format!("/api/v1/models/{}", model.name)},
+        "links": {"details": format!("/v1/models/{}", model.name)},
     })
 }
 

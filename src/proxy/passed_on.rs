@@ -77,7 +77,9 @@ fn answer(
         return refuse(StatusCode::BAD_GATEWAY, "The upstream redirected the call.".into());
     }
     let said = serde_json::from_slice::<Value>(text).ok();
-    if said.as_ref().is_some_and(|said| said.get("error").is_some_and(Value::is_object)) {
+    let whole = said.as_ref().is_some_and(|said| said.get("error").is_some_and(Value::is_object));
+    // OpenRouter's errors have a number as their code, whatever the upstream's have.
+    if whole && dialect != Dialect::OpenRouter {
         let json = HeaderValue::from_static("application/json");
         return (status, [(header::CONTENT_TYPE, json)], Body::from(text.to_vec())).into_response();
     }
@@ -89,6 +91,7 @@ fn words(upstream: &Upstream, status: StatusCode, said: Option<&Value>, text: &[
     let plain = || format!("The upstream {:?} answered {status}.", upstream.name);
     let members = ["error", "detail", "message"];
     let found = said.and_then(|said| members.iter().find_map(|member| said.get(member)));
+    let found = found.and_then(|found| found.get("message")).or(found);
     let found = match (found, said) {
         (Some(Value::String(text)), _) => text.clone(),
         (Some(other), _) => other.to_string(),

@@ -43,8 +43,8 @@ impl Operation for AppsOf {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
         let grants: Vec<(String, String, String, Timestamp)> = tx
             .all(
-                "SELECT app, app_name, dialect, created_at FROM grants WHERE user_id = $1
-                 ORDER BY created_at DESC, id LIMIT $2",
+                "SELECT app, MAX(app_name), dialect, MAX(created_at) FROM grants WHERE user_id = $1
+                 GROUP BY app, dialect ORDER BY MAX(created_at) DESC, app, dialect LIMIT $2",
                 (&self.user, Self::MOST),
             )
             .await?;

@@ -4,9 +4,10 @@ use super::{
     audit::{self, Act},
     grants::{self, Cap, FreshSecret, Granted, Held},
     keys,
-    keys_end::{self, Which},
 };
-use crate::model::{Challenge, Dialect, Hash, KeyId, Method, Proof, Terms, Timestamp};
+use crate::model::{
+    Challenge, Code, Dialect, GrantId, Hash, KeyId, Method, Proof, Terms, Timestamp, UserId,
+};
 
 /// A code or a person's typing is tried so often, and not once more.
 pub(super) const TRIES: i64 = 5;
@@ -71,7 +72,9 @@ impl Operation for RedeemCode {
         match grants::hold(tx, &granted, self.cap, at).await? {
             Held::Good => {}
             Held::TooManyKeys => return Ok(Redeemed::TooManyKeys),
-            Held::Blocked | Held::NotInTeam => return Ok(Redeemed::Unknown),
+            Held::Blocked | Held::LooksOnly | Held::NotInTeam | Held::Over => {
+                return Ok(Redeemed::Unknown);
+            }
         }
         if let Some(parent) = &parent
             && !keys::is_live(tx, parent, at).await?
@@ -121,19 +124,26 @@ impl RedeemCode {
         }
     }
 
-    /// A spent code that comes again with the right proof leaked: its grant ends (RFC 6749 §4.1.2, rows T2, T3).
+    /// A spent code that comes again with the right proof leaked: its grant ends (RFC 6749 §4.1.2, rows T2, T3). One
+    /// without a challenge proves nothing once it would be over anyway: a page may still show the link it came by.
     async fn replayed(&self, tx: &mut Tx<'_>) -> Result<Redeemed, Error> {
-        let spent: Option<(crate::model::GrantId,)> = tx
+        let at = self.act.at;
+        let spent: Option<(GrantId, UserId, String)> = tx
             .optional(
-                "SELECT grant_id FROM spent_codes
-                 WHERE hash = $1 AND challenge IS NOT DISTINCT FROM $2 AND spent_at < $3",
-                (self.code, self.proof, self.act.at.plus(-RACE_SECONDS)),
+                "SELECT grants.id, user_id, app FROM spent_codes
+                 JOIN grants ON grants.id = spent_codes.grant_id
+                 WHERE hash = $1 AND challenge IS NOT DISTINCT FROM $2 AND spent_at < $3
+                   AND (challenge IS NOT NULL OR spent_at > $4)",
+                (self.code, self.proof, at.plus(-RACE_SECONDS), at.plus(-Code::BEARER)),
             )
             .await?;
-        if let Some((grant,)) = spent {
-            let entry = self.act.entry("code.replayed", &grant);
-            audit::insert(tx, &entry.saying("a spent code came again: the grant ends")).await?;
-            keys_end::end(tx, &Which::Grant(grant), &self.act).await?;
+        if let Some((grant, user, app)) = spent {
+            // Held, so that no key begets another meanwhile.
+            tx.run("UPDATE users SET id = id WHERE id = $1", (&user,)).await?;
+            let entry = self.act.entry("code.replayed", &grant).of_user(&user);
+            let saying = "a spent code came again: the grant ends, and all keys of it";
+            audit::insert(tx, &entry.of_app(Some(&app)).saying(saying)).await?;
+            grants::end(tx, &grant, &self.act).await?;
         }
         Ok(Redeemed::Unknown)
     }

@@ -4,10 +4,12 @@ use super::{
     audit::{self, Act},
     codes::{self, FreshCode},
     keys::{self, FreshKey, MayOwn},
+    keys_end::{self, Which},
     polls::{self, Tried},
     requests::Gate,
+    users::user_columns,
 };
-use crate::model::{Dialect, GrantId, Hash, KeyId, TeamId, Terms, Timestamp, UserId};
+use crate::model::{Dialect, GrantId, Hash, KeyId, Rights, TeamId, Terms, Timestamp, User, UserId};
 use serde_json::json;
 
 /// What a key is made from, at once or when a code or a poll is redeemed.
@@ -111,6 +113,10 @@ pub enum Approved {
     TooManyKeys,
     /// Nothing is used up by it, but it is counted.
     WrongUserCode,
+    /// The person's role may look, not have keys made.
+    LooksOnly,
+    /// The end that the app asked for has come.
+    Over,
 }
 
 impl Operation for Approve {
@@ -123,6 +129,8 @@ impl Operation for Approve {
             Held::Blocked => return Ok(Approved::Blocked),
             Held::NotInTeam => return Ok(Approved::NotInTeam),
             Held::TooManyKeys => return Ok(Approved::TooManyKeys),
+            Held::LooksOnly => return Ok(Approved::LooksOnly),
+            Held::Over => return Ok(Approved::Over),
         }
         if let Some(parent) = &self.parent
             && !keys::is_live(tx, parent, at).await?
@@ -150,7 +158,7 @@ impl Operation for Approve {
             }
             Gives::Code(code) => codes::insert(tx, code, self.dialect, &self.granted, at).await?,
             Gives::Poll { poll, team_chosen, .. } => {
-                polls::make_ready(tx, *poll, &self.granted, *team_chosen).await?;
+                polls::make_ready(tx, *poll, &self.granted, (*team_chosen, at)).await?;
             }
         }
         Ok(Approved::Done)
@@ -201,6 +209,8 @@ pub(super) enum Held {
     Blocked,
     NotInTeam,
     TooManyKeys,
+    LooksOnly,
+    Over,
 }
 
 /// Holds the person's row until the commit, so that of many at once none passes the cap.
@@ -215,6 +225,16 @@ pub(super) async fn hold(
         MayOwn::No => return Ok(Held::Blocked),
         MayOwn::NotInTeam => return Ok(Held::NotInTeam),
     }
+    // The role may have changed since the page was shown.
+    let owner: User = tx
+        .one(concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1"), (&granted.user,))
+        .await?;
+    if !Rights::may_connect(&owner) {
+        return Ok(Held::LooksOnly);
+    }
+    if granted.terms.key_ends(at) <= at {
+        return Ok(Held::Over);
+    }
     let (live,): (i64,) = tx
         .one(
             "SELECT COUNT(*) FROM keys WHERE user_id = $1 AND app = $2
@@ -223,4 +243,12 @@ pub(super) async fn hold(
         )
         .await?;
     Ok(if live >= cap.0 { Held::TooManyKeys } else { Held::Good })
+}
+
+/// A grant ends with all that came of it. Only with the person's row held.
+pub(super) async fn end(tx: &mut Tx<'_>, id: &GrantId, act: &Act) -> Result<(), Error> {
+    tx.run("DELETE FROM codes WHERE grant_id = $1", (id,)).await?;
+    tx.run("DELETE FROM ready_polls WHERE grant_id = $1", (id,)).await?;
+    keys_end::end(tx, &Which::Grant(id.clone()), act).await?;
+    tx.run("DELETE FROM grants WHERE id = $1", (id,)).await
 }

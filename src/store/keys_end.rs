@@ -4,7 +4,7 @@ use super::{
     audit::{self, Act},
     changes::{self, Change},
 };
-use crate::model::{GrantId, Hash, KeyId, TeamId, Timestamp, UserId};
+use crate::model::{Code, GrantId, Hash, KeyId, TeamId, Timestamp, UserId};
 use serde_json::json;
 
 /// Which keys end.
@@ -76,6 +76,7 @@ impl Operation for EndKeys {
     type Output = Vec<KeyId>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<KeyId>, Error> {
+        self.which.end_waiting(tx).await?;
         end_some(tx, &self.which, &self.act).await
     }
 }
@@ -121,6 +122,48 @@ macro_rules! delete_keys {
 }
 
 impl Which {
+    /// What was allowed and not fetched yet would become a key after these have ended.
+    async fn end_waiting(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        match self {
+            Self::Id(_) | Self::Grant(_) | Self::AppOf(..) => Ok(()),
+            Self::User(user) => {
+                tx.run("DELETE FROM codes WHERE user_id = $1", (user,)).await?;
+                tx.run("DELETE FROM ready_polls WHERE user_id = $1", (user,)).await
+            }
+            Self::App(app) => {
+                tx.run("DELETE FROM codes WHERE app = $1", (app,)).await?;
+                tx.run("DELETE FROM ready_polls WHERE app = $1", (app,)).await
+            }
+            Self::Team(team) => {
+                tx.run(
+                    "DELETE FROM codes WHERE grant_id IN (SELECT id FROM grants WHERE team_id = $1)",
+                    (team,),
+                )
+                .await?;
+                tx.run(
+                    "DELETE FROM ready_polls WHERE grant_id IN
+                         (SELECT id FROM grants WHERE team_id = $1)",
+                    (team,),
+                )
+                .await
+            }
+            Self::Before(moment) => {
+                // None lives longer than that.
+                let last = moment.plus(Code::PROVEN);
+                tx.run(
+                    "DELETE FROM codes WHERE expires_at <= $2 AND created_at < $1",
+                    (*moment, last),
+                )
+                .await?;
+                tx.run(
+                    "DELETE FROM ready_polls WHERE expires_at <= $2 AND created_at < $1",
+                    (*moment, last),
+                )
+                .await
+            }
+        }
+    }
+
     async fn delete(&self, tx: &mut Tx<'_>) -> Result<Vec<Ended>, Error> {
         match self {
             Self::Id(id) => tx.all(delete_keys!("id = $1"), (id,)).await,

@@ -48,7 +48,46 @@ impl Operation for OpenPoll {
     }
 }
 
-/// A terminal asks for its key. Of many who ask at once, one gets it.
+/// How a terminal's question stands, without a change: most of them come too early.
+pub struct AskPoll {
+    pub poll: Hash,
+    pub secret: Hash,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    Pending,
+    /// Its key can be taken.
+    Ready,
+    WrongSecret,
+    /// Forged, expired, denied, taken, or tried too often.
+    Unknown,
+}
+
+impl Operation for AskPoll {
+    type Output = Asked;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Asked, Error> {
+        let known: Option<(Hash, i64)> = tx
+            .optional(
+                "SELECT secret, CAST(0 AS BIGINT) FROM polls
+                 WHERE id = $1 AND expires_at > $2 AND tries < $3
+                 UNION ALL
+                 SELECT secret, CAST(1 AS BIGINT) FROM ready_polls WHERE id = $1 AND expires_at > $2",
+                (self.poll, self.at, TRIES),
+            )
+            .await?;
+        Ok(match known {
+            Some((secret, _)) if secret != self.secret => Asked::WrongSecret,
+            Some((_, 0)) => Asked::Pending,
+            Some(_) => Asked::Ready,
+            None => Asked::Unknown,
+        })
+    }
+}
+
+/// A terminal takes its key. Of many who ask at once, one gets it.
 pub struct TakePoll {
     pub poll: Hash,
     pub secret: Hash,
@@ -66,10 +105,8 @@ pub enum Polled {
     ChooseTeam(UserId, Vec<Membership>),
     /// The team is not one of the person's; nothing is used up.
     NotInTeam,
-    Pending,
-    WrongSecret,
     TooManyKeys,
-    /// Forged, expired, denied, or taken before; or whoever allowed it counts no more.
+    /// Taken or ended meanwhile; or whoever allowed it counts no more.
     Unknown,
 }
 
@@ -94,7 +131,7 @@ impl Operation for TakePoll {
                 (self.poll, self.secret, at),
             )
             .await?;
-        let Some(ready) = ready else { return self.not_yet(tx).await };
+        let Some(ready) = ready else { return Ok(Polled::Unknown) };
         let mut teams = members::teams_of(tx, &ready.granted.user).await?;
         teams.retain(|team| !team.blocked);
         let team = match (&self.team, ready.team_chosen) {
@@ -110,7 +147,9 @@ impl Operation for TakePoll {
         match grants::hold(tx, &granted, self.cap, at).await? {
             Held::Good => {}
             Held::TooManyKeys => return Ok(Polled::TooManyKeys),
-            Held::Blocked | Held::NotInTeam => return Ok(Polled::Unknown),
+            Held::Blocked | Held::LooksOnly | Held::NotInTeam | Held::Over => {
+                return Ok(Polled::Unknown);
+            }
         }
         let taken: Option<(Hash,)> = tx
             .optional(
@@ -127,25 +166,6 @@ impl Operation for TakePoll {
         let act = Act { actor: granted.user.to_string(), ..self.act.clone() };
         keys::insert(tx, &granted.key(&self.key, at), &act).await?;
         Ok(Polled::Ready(Box::new(granted), teams))
-    }
-}
-
-impl TakePoll {
-    async fn not_yet(&self, tx: &mut Tx<'_>) -> Result<Polled, Error> {
-        let known: Option<(Hash,)> = tx
-            .optional(
-                "SELECT secret FROM polls WHERE id = $1 AND expires_at > $2 AND tries < $3
-                 UNION ALL
-                 SELECT secret FROM ready_polls WHERE id = $1 AND expires_at > $2",
-                (self.poll, self.act.at, TRIES),
-            )
-            .await?;
-        Ok(match known {
-            Some((secret,)) if secret != self.secret => Polled::WrongSecret,
-            // Or it became ready this moment: the terminal asks again.
-            Some(_) => Polled::Pending,
-            None => Polled::Unknown,
-        })
     }
 }
 
@@ -183,12 +203,13 @@ pub(super) async fn make_ready(
     tx: &mut Tx<'_>,
     poll: Hash,
     granted: &Granted,
-    team_chosen: bool,
+    (team_chosen, at): (bool, Timestamp),
 ) -> Result<(), Error> {
     tx.run(
-        "INSERT INTO ready_polls (id, secret, grant_id, user_id, app, team_chosen, expires_at)
-         SELECT id, secret, $2, $3, $4, $5, expires_at FROM polls WHERE id = $1",
-        (poll, &granted.id, &granted.user, &granted.app, team_chosen),
+        "INSERT INTO ready_polls
+             (id, secret, grant_id, user_id, app, team_chosen, created_at, expires_at)
+         SELECT id, secret, $2, $3, $4, $5, $6, expires_at FROM polls WHERE id = $1",
+        (poll, &granted.id, &granted.user, &granted.app, team_chosen, at),
     )
     .await?;
     end(tx, poll).await

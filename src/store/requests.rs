@@ -117,6 +117,10 @@ impl Operation for Deny {
     type Output = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        // First the poll, then the request, as an approval does.
+        if let Some(poll) = self.poll {
+            tx.run("UPDATE polls SET tries = tries WHERE id = $1", (poll,)).await?;
+        }
         let passed = self.gate.pass(tx).await?;
         if passed {
             if let Some(poll) = self.poll {

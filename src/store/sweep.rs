@@ -14,6 +14,8 @@ impl Sweep {
     pub const TOMBSTONE_KEPT: i64 = 90 * 86_400;
     /// Who comes back too late from a provider is still led on.
     pub const SIGNIN_KEPT: i64 = 3600;
+    /// A grant of which no key is left, for so long from its making; expired keys count as left while they are kept.
+    pub const GRANT_KEPT: i64 = 86_400;
     /// Far more than any other process needs to catch up.
     pub const CHANGE_KEPT: i64 = 86_400;
 }
@@ -50,7 +52,7 @@ impl Operation for Sweep {
                 "DELETE FROM grants WHERE id IN
                      (SELECT grants.id FROM grants LEFT JOIN keys ON keys.grant_id = grants.id
                       WHERE keys.id IS NULL AND grants.created_at <= $1 LIMIT 500) RETURNING id",
-                (self.at.plus(-Self::TOMBSTONE_KEPT),),
+                (self.at.plus(-Self::GRANT_KEPT),),
             )
             .await?;
         Ok(hashes + batches.len() + keys.len() + changes.len() + grants.len())

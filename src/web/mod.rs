@@ -19,7 +19,7 @@ pub use cors::LinkCors;
 pub use page::{Page, Problem};
 pub use query::{BadQuery, PageForm, pairs, query};
 pub use request_id::{RequestId, X_REQUEST_ID};
-pub use send::{Copy, News, no_store, oauth_error, see_other, send};
+pub use send::{Copy, News, no_store, numbered_error, oauth_error, see_other, send};
 pub use session::{NoSession, Session};
 pub use site::Site;
 pub use throttle::{Limit, Throttle};

@@ -69,6 +69,17 @@ pub fn no_store(mut response: Response) -> Response {
     response
 }
 
+/// An error whose code is a number, as OpenRouter's programs read it; with the seconds to wait, if that helps.
+#[must_use]
+pub fn numbered_error(status: StatusCode, message: &str, wait: Option<i64>) -> Response {
+    let body = json!({"error": {"code": status.as_u16(), "message": message}});
+    let mut response = no_store((status, Json(body)).into_response());
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
 /// RFC 6749 §5.2.
 #[must_use]
 pub fn oauth_error(status: StatusCode, error: &str, description: &str) -> Response {

@@ -149,7 +149,8 @@ const login = async (page, team) => {
   await look(page, 'consent-cli');
   await page.fill('input[name=user_code]', code.toLowerCase());
   await page.selectOption('select[name=team_id]', team.browser);
-  await page.click('button[value=allow]');
+  // Who types a code presses Enter, and means yes.
+  await page.press('input[name=user_code]', 'Enter');
   await page.waitForSelector('text=Go back to your terminal');
   await look(page, 'done-cli');
   if (team.terminal) {
@@ -177,7 +178,7 @@ const codeFrom = async (page, url, name) => {
   });
   await page.goto(await url(`http://localhost:${app.port}/callback`));
   await look(page, name);
-  await page.click('button[value=allow]');
+  await page.click('button.main[value=allow]');
   await page.waitForURL(`http://localhost:${app.port}/**`);
   app.server.close();
   return new URL(`http://x${arrived[0]}`).searchParams.get('code');
@@ -250,7 +251,7 @@ try {
 
   await page.goto(`${base}/auth?code_challenge=${challenge}&code_challenge_method=S256`);
   await look(page, 'consent-code');
-  await page.click('button[value=allow]');
+  await page.click('button.main[value=allow]');
   const shown = await page.inputValue('input[readonly]');
   await look(page, 'done-code');
   const env = { PATH: process.env.PATH, GATEKEY_URL: base, GATEKEY_CODE: shown, GATEKEY_VERIFIER: verifier };
@@ -269,7 +270,7 @@ try {
     await page.waitForURL(/\/connect\/./);
     if (name === 'Roo Code') await look(page, 'consent-deep-link');
     wanted.length = 0;
-    await page.click('button[value=allow]', { noWaitAfter: true });
+    await page.click('button.main[value=allow]', { noWaitAfter: true });
     await opened(page);
     const url = wanted.find((to) => to.startsWith(`vscode://${extension}/${way}?code=`));
     assert.ok(url, wanted.join());
@@ -284,7 +285,7 @@ try {
     await page.goto(`${base}/oauth/authorize?callback_url=vscode://RooVeterinaryInc.roo-cline/${path}`);
     await look(page, `consent-${path}`);
     wanted.length = 0;
-    await page.click('button[value=allow]', { noWaitAfter: true });
+    await page.click('button.main[value=allow]', { noWaitAfter: true });
     await opened(page);
     const got = new URL(wanted.find((to) => to.startsWith('vscode:')).replace('vscode:', 'http:')).searchParams;
     let key = got.get('code');

@@ -7,7 +7,7 @@ use crate::{
 use axum::{
     Json, Router,
     extract::{State, rejection::JsonRejection},
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -52,8 +52,9 @@ pub(super) async fn entry(
 
 async fn answer(State(journey): State<Journey>, answer: Answer) -> Result<Response, Refusal> {
     Ok(match journey.settle(GLAMA, answer).await? {
-        Settled::CodeTo { to, code, app, by_hand } => {
-            settled::deliver(&to.with(&[("code", code.expose())]), &app, by_hand)
+        Settled::CodeTo { to, code, until, app, by_hand } => {
+            let to = to.with(&[("code", code.expose())]);
+            settled::deliver(&to, (&app, until), by_hand)
         }
         other => other.plainly(),
     })
@@ -69,39 +70,30 @@ async fn exchange(
     address: ClientAddress,
     body: Result<Json<Exchange>, JsonRejection>,
 ) -> Response {
+    const OFTEN: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+    let refuse = web::numbered_error;
     let Ok(Json(asked)) = body else {
-        return refuse(StatusCode::BAD_REQUEST, "The body must be a JSON object with code");
+        return refuse(StatusCode::BAD_REQUEST, "The body must be a JSON object with code", None);
     };
     if journey.serves(GLAMA).is_err() {
-        return refuse(StatusCode::FORBIDDEN, "The admin has not allowed this (connect.dialects)");
+        let text = "The admin has not allowed this (connect.dialects)";
+        return refuse(StatusCode::FORBIDDEN, text, None);
     }
     let shown = Redemption { code: &asked.code, verifier: None, method: None, address };
     match journey.redeem(GLAMA, &shown).await {
         Ok(key) => web::no_store(Json(json!({"apiKey": key.secret.expose()})).into_response()),
         Err(BadCode::Unknown | BadCode::WrongProof | BadCode::WrongMethod) => {
-            refuse(StatusCode::FORBIDDEN, "The code is wrong, used up or over")
+            refuse(StatusCode::FORBIDDEN, "The code is wrong, used up or over", None)
         }
-        Err(BadCode::TooManyKeys) => refuse(
-            StatusCode::TOO_MANY_REQUESTS,
-            "This app has as many live keys as it may have; end some first",
-        ),
+        Err(BadCode::TooManyKeys) => {
+            refuse(OFTEN, "This app has as many live keys as it may have; end some first", None)
+        }
         Err(BadCode::TooOften(seconds)) => {
-            let often = StatusCode::TOO_MANY_REQUESTS;
-            later(refuse(often, "This was tried very often; wait a little"), seconds)
+            refuse(OFTEN, "This was tried very often; wait a little", Some(seconds))
         }
         Err(BadCode::Trouble(error)) => {
             tracing::error!(%error, "a code could not be redeemed");
-            later(refuse(StatusCode::SERVICE_UNAVAILABLE, "Try again in a moment"), 2)
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "Try again in a moment", Some(2))
         }
     }
-}
-
-fn refuse(status: StatusCode, message: &str) -> Response {
-    let body = json!({"error": {"code": status.as_u16(), "message": message}});
-    web::no_store((status, Json(body)).into_response())
-}
-
-fn later(mut response: Response, seconds: i64) -> Response {
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    response
 }

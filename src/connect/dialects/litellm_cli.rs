@@ -115,6 +115,7 @@ async fn poll(
     address: ClientAddress,
     uri: Uri,
 ) -> Result<Response, Error> {
+    journey.serves(CLI)?;
     let secret = headers.get("x-litellm-cli-poll-secret").and_then(|value| value.to_str().ok());
     let wanted: Wanted = web::query(&uri).map_err(|_| Error::InvalidId)?;
     let team = wanted.team_id.filter(|team| !team.is_empty() && !team.contains('\0'));

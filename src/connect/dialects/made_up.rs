@@ -58,8 +58,9 @@ async fn entry(
 /// The consent form comes here: the URL says whose request it is.
 async fn answer(State(journey): State<Journey>, answer: Answer) -> Result<Response, Refusal> {
     Ok(match journey.settle(NOTES, answer).await? {
-        Settled::CodeTo { to, code, app, by_hand } => {
-            settled::deliver(&to.with(&[("code", code.expose())]), &app, by_hand)
+        Settled::CodeTo { to, code, until, app, by_hand } => {
+            let to = to.with(&[("code", code.expose())]);
+            settled::deliver(&to, (&app, until), by_hand)
         }
         other => other.plainly(),
     })

@@ -135,8 +135,9 @@ impl Wish {
 
 async fn answer(State(journey): State<Journey>, answer: Answer) -> Result<Response, Refusal> {
     Ok(match journey.settle(OPENROUTER, answer).await? {
-        Settled::CodeTo { to, code, app, by_hand } => {
-            settled::deliver(&to.with(&[("code", code.expose())]), &app, by_hand)
+        Settled::CodeTo { to, code, until, app, by_hand } => {
+            let to = to.with(&[("code", code.expose())]);
+            settled::deliver(&to, (&app, until), by_hand)
         }
         other => other.plainly(),
     })
@@ -199,7 +200,6 @@ struct CodeFor {
     code_challenge: Option<String>,
     code_challenge_method: Option<Method>,
     limit: Option<Number>,
-    usage_limit_type: Option<String>,
     expires_at: Option<String>,
     key_label: Option<String>,
 }
@@ -216,15 +216,15 @@ async fn code(
     let Json(wish) = body.map_err(|_| Error::Unreadable)?;
     let challenge = challenge(wish.code_challenge, wish.code_challenge_method);
     let challenge = challenge.map_err(Refusal::from)?;
-    let asks = Wish {
-        limit: wish.limit.map(|limit| limit.to_string()),
-        each: wish.usage_limit_type,
-        ends_at: wish.expires_at,
-        label: wish.key_label,
-    };
+    if wish.limit.is_some() {
+        // A child is bound by its parent's limit, and has none of its own.
+        let text = "limit cannot be asked for here: the key is bound by that of the key you use";
+        return Err(Refusal::from(BadQuery(text.into())).into());
+    }
+    let asks = Wish { limit: None, each: None, ends_at: wish.expires_at, label: wish.key_label };
     let terms = asks.asks(&journey).map_err(Refusal::from)?.allow(None);
     let code = journey.beget_code(OPENROUTER, &parent, (challenge, terms), address).await?;
-    let app = parent.app.as_deref().unwrap_or_default();
+    let app = parent.app.clone().unwrap_or_else(|| App::by_code().id);
     let data = json!({
         "id": code.expose(),
         "app_id": crc32fast::hash(app.as_bytes()),
@@ -293,11 +293,6 @@ impl IntoResponse for Error {
             }
             Self::Journey(_) => (NO, "This key may not make another one".into()),
         };
-        let body = json!({"error": {"code": status.as_u16(), "message": message}});
-        let mut response = (status, Json(body)).into_response();
-        if let Some(seconds) = wait {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        web::numbered_error(status, &message, wait)
     }
 }

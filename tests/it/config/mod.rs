@@ -294,6 +294,7 @@ const SETTINGS: &[&str] = &[
     "inject_usage",
     "timeout",
     "upstream_model",
+    "public_models",
     "context_length",
     "max_output_tokens",
     "vision",

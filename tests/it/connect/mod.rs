@@ -8,3 +8,4 @@ mod limits;
 mod link;
 mod openrouter;
 mod redeeming;
+mod waiting;

@@ -235,7 +235,7 @@ async fn a_live_key_gets_a_code_for_a_key_of_its_kind_and_a_dead_one_nothing() {
         Seen::of(request.bearer_auth(key)).await
     };
     let body = json!({"callback_url": "https://a.example/cb", "code_challenge": challenge(),
-        "code_challenge_method": "S256", "limit": 5.5, "key_label": "child"});
+        "code_challenge_method": "S256", "key_label": "child"});
     let said = ask(&parent, body.clone()).await;
     assert_eq!(said.status, 200, "{said:?}");
     let data = said.json()["data"].clone();
@@ -252,6 +252,10 @@ async fn a_live_key_gets_a_code_for_a_key_of_its_kind_and_a_dead_one_nothing() {
         (&theirs["user_id"], &theirs["metadata"]["app"])
     );
     assert_eq!(own["key_alias"], "child");
+    let mut limited = body.clone();
+    limited["limit"] = json!(5.5);
+    let refused = ask(&parent, limited).await;
+    assert!(refused.status == 400 && refused.body.contains("limit"), "{refused:?}");
     for key in [MASTER_KEY, "sk-unknown"] {
         let seen = ask(key, body.clone()).await;
         assert!(matches!(seen.status, 401 | 403), "{seen:?}");

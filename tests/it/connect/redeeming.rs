@@ -174,3 +174,20 @@ async fn t1_one_of_64_racing_polls_wins() {
     }
     assert_eq!(keys(&gate).await, 200);
 }
+
+#[tokio::test]
+async fn a_restart_between_yes_and_key_changes_nothing() {
+    let mut gate = gate("doors_restart").await;
+    let mut browser = gate.browser_of("ada").await;
+    for door in Door::CODES {
+        let (form, ticket) = door.open(&gate, &browser).await;
+        gate = gate.restarted().await;
+        browser = browser.moved(&gate.url);
+        let said = door.press(&browser, &form, &ticket).await;
+        gate = gate.restarted().await;
+        browser = browser.moved(&gate.url);
+        let key = door.take(&gate, &said, &ticket).await.unwrap();
+        assert_eq!(gate.call(&key, "gpt-4o").await.status, 200, "{door:?}");
+        assert_eq!(door.redeem(&gate, &said.sent("code").unwrap(), door.proof()).await.status, 403);
+    }
+}

@@ -54,7 +54,7 @@ async fn a_model_tells_what_the_settings_know_of_it_in_each_protocol_s_words() {
     }
     let unknown = find(&list, "id", "gpt-4o");
     assert_eq!(unknown["pricing"]["prompt"], "-1", "unknown is not free");
-    assert_eq!(unknown["context_length"], Value::Null);
+    assert_eq!(unknown["context_length"], json!(128_000), "its clients reckon with a number");
 
     let info = gate.get("/v1/model/info", &key).await.json();
     let info = find(&info, "model_name", "priced")["model_info"].clone();
@@ -159,10 +159,27 @@ async fn errors_under_api_v1_have_numbers_and_other_routes_do_not_change() {
     }
     let seen = post("/v1/chat/completions", &key, "{\"model\":\"none\"}").await;
     assert_eq!(seen.json()["error"]["code"], "404", "a text there");
+    let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "quota"}]});
+    let quota = gate.manage("/api/v1/chat/completions", &key, body).await;
+    assert_eq!((quota.status, &quota.json()["error"]["code"]), (429, &json!(429)));
+    assert!(quota.body.contains("over its quota") && quota.header("retry-after") == Some("7"));
     let plain = gate.call(&key, "gpt-4o").await;
     let same = call(&gate, &key, "gpt-4o").await;
     assert_eq!(plain.json()["choices"], same.json()["choices"]);
     // Glama's base URL is another name of the same routes.
     let list = gate.get("/api/gateway/openai/v1/models", &key).await.json();
     assert_eq!(list, gate.get("/v1/models", &key).await.json());
+}
+
+#[tokio::test]
+async fn the_list_of_models_is_told_without_a_key_only_where_the_admin_says_so() {
+    let list =
+        async |gate: &Gate| Seen::of(gate.client.get(format!("{}/api/v1/models", gate.url))).await;
+    let gate = Gate::new("or_public").await;
+    assert_eq!(list(&gate).await.status, 401);
+    let gate = gate.restarted_with("connect.public_models = true").await;
+    let seen = list(&gate).await;
+    assert_eq!((seen.status, &seen.json()["total_count"]), (200, &json!(4)), "{seen:?}");
+    assert_eq!(gate.get("/api/v1/models", "sk-unknown").await.status, 401, "a wrong key is told");
+    assert_eq!(Seen::of(gate.client.get(format!("{}/v1/models", gate.url))).await.status, 401);
 }

@@ -1,4 +1,4 @@
-use crate::support::{EDITOR, Gate};
+use crate::support::{Door, EDITOR, Gate};
 use gatekey::{
     model::Timestamp,
     store::{Error, Operation, Tx, sweep::Sweep},
@@ -47,4 +47,48 @@ async fn o2_expired_rows_go_and_live_ones_stay() {
     gate.turn(8 * 86_400);
     sweep().await;
     assert_eq!(gate.store.read(Rows).await.unwrap(), [0, 0, 0, 0]);
+}
+
+struct Waiting;
+
+impl Operation for Waiting {
+    type Output = Vec<i64>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<i64>, Error> {
+        let (a, b, c, d): (i64, i64, i64, i64) = tx
+            .one(
+                "SELECT (SELECT COUNT(*) FROM codes), (SELECT COUNT(*) FROM spent_codes),
+                        (SELECT COUNT(*) FROM polls), (SELECT COUNT(*) FROM ready_polls)",
+                (),
+            )
+            .await?;
+        Ok(vec![a, b, c, d])
+    }
+}
+
+#[tokio::test]
+async fn o2_codes_and_polls_that_nobody_fetched_go_and_tombstones_stay_a_while() {
+    let gate = Gate::new("sweep_codes").await;
+    let browser = gate.browser_of("ada").await;
+    for door in [Door::OpenRouter, Door::Cli] {
+        // One is fetched, one waits to be; and one terminal waits for its person.
+        let (form, ticket) = door.open(&gate, &browser).await;
+        let said = door.press(&browser, &form, &ticket).await;
+        door.take(&gate, &said, &ticket).await.unwrap();
+        let (form, ticket) = door.open(&gate, &browser).await;
+        door.press(&browser, &form, &ticket).await;
+        door.begin(&gate).await;
+    }
+    let waiting = async || gate.store.read(Waiting).await.unwrap();
+    let sweep = async || gate.store.write(Sweep { at: Timestamp(gate.now()) }).await.unwrap();
+    assert_eq!(waiting().await, [1, 1, 1, 1]);
+    gate.turn(599);
+    sweep().await;
+    assert_eq!(waiting().await, [1, 1, 1, 1]);
+    gate.turn(1);
+    sweep().await;
+    assert_eq!(waiting().await, [0, 1, 0, 0]);
+    gate.turn(90 * 86_400);
+    sweep().await;
+    assert_eq!(waiting().await, [0, 0, 0, 0]);
 }

@@ -178,15 +178,22 @@ async fn a_page_under_another_host_name_moves_home_once() {
     };
     let seen = Seen::of(request("other.example")).await;
     assert_eq!(seen.location, Some(format!("{}/login?return_to=/", gate.url)));
-    for path in ["/", "/people", "/people/x", "/password", "/reset/x"] {
+    for path in ["/", "/people", "/people/x", "/password", "/reset/x", "/oauth/authorize?x=y"] {
         let page = gate.client.get(format!("{}{path}", gate.url)).header("host", "other.example");
         assert_eq!(Seen::of(page).await.location, Some(format!("{}{path}", gate.url)));
     }
     let cookie = seen.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let seen = Seen::of(request("other.example").header("cookie", cookie)).await;
     assert_eq!(seen.status, 200, "a proxy that rewrites Host makes no loop");
-    let call = gate.client.get(format!("{}/v1/models", gate.url)).header("host", "other.example");
-    assert_eq!(Seen::of(call).await.status, 401, "programs stay");
+    for (path, status) in [("/v1/models", 401), ("/sso/cli/poll/cli-x", 400)] {
+        let call = gate.client.get(format!("{}{path}", gate.url)).header("host", "other.example");
+        assert_eq!(Seen::of(call).await.status, status, "programs stay: {path}");
+    }
+    for header in ["authorization", "x-api-key", "x-litellm-api-key"] {
+        let call = gate.client.get(format!("{}/apps", gate.url)).header("host", "other.example");
+        let seen = Seen::of(call.header(header, "sk-unknown")).await;
+        assert_eq!((seen.status, seen.location), (401, None), "{header}");
+    }
 }
 
 #[tokio::test]
