@@ -8,6 +8,7 @@ mod failure;
 mod key;
 mod migrate;
 mod opened;
+mod prices;
 mod serve;
 mod table;
 mod team;
@@ -66,6 +67,9 @@ enum Verb {
     /// Make and change teams, and say who is in them
     #[command(subcommand)]
     Team(team::Verb),
+    /// Show what each model costs, and who says so
+    #[command(subcommand)]
+    Prices(prices::Verb),
     /// Show who did what to whom, the newest first
     Audit(audit::Audit),
     /// Copy the SQLite database to a new file, while it is served
@@ -100,6 +104,7 @@ async fn run(Arguments { verb, config }: Arguments) -> Result<(), Failure> {
         Verb::Key(verb) => verb.run(config).await,
         Verb::User(verb) => verb.run(config).await,
         Verb::Team(verb) => verb.run(config).await,
+        Verb::Prices(verb) => verb.run(config),
         Verb::Audit(audit) => audit.run(config).await,
         Verb::Backup(backup) => backup.run(config),
     }

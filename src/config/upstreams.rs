@@ -4,7 +4,7 @@ use super::{
     secret::Secret,
     setting::{TokenCount, WebUrl},
 };
-use crate::model::{Facts, Lifetime, NanoDollars, PerMillion, Price};
+use crate::model::{Facts, Lifetime, NanoDollars, PerMillion, Price, PriceTable};
 
 #[derive(Debug, Clone)]
 pub struct Upstream {
@@ -25,6 +25,17 @@ pub enum Kind {
     Anthropic,
     /// Built in: answers plausibly, costs nothing, needs nothing.
     Demo,
+}
+
+impl Kind {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Demo => "demo",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -107,6 +118,9 @@ pub(super) fn read_models(reader: &mut Reader, upstreams: &[Upstream]) -> Vec<Mo
         s.done(reader);
         if let (Some(name), Some(upstream)) = (name, upstream) {
             let upstream_model = upstream_model.unwrap_or_else(|| name.clone());
+            let kind = upstreams.iter().find(|known| known.name == upstream).map(|u| u.kind);
+            let table = kind.and_then(|k| PriceTable::shipped().of(k.name(), &upstream_model));
+            let facts = facts.or(table);
             models.push(Model { name, upstream, upstream_model, facts });
         }
     }
@@ -128,6 +142,7 @@ fn facts(s: &mut Section, reader: &mut Reader) -> Facts {
         vision: s.get(reader, "vision"),
         tools: s.get(reader, "tools"),
         price,
+        priced_by: None,
     }
 }
 

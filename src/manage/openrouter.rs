@@ -1,5 +1,5 @@
 //! What OpenRouter's and Requesty's tools read of the key they use: `/api/v1/key`, `/api/v1/credits`, `/x/apikey`. Real
-//! figures; dollars are what the tokens cost by `[model.price]`, and what has no price counts for nothing.
+//! figures; dollars are what the tokens cost, and what has no price counts for nothing.
 use super::Manage;
 use crate::{
     guard::{Caller, NoCaller},

@@ -19,6 +19,7 @@ mod models;
 mod money;
 mod own_path;
 mod pkce;
+mod price_table;
 pub mod redirect;
 mod rights;
 mod secret;
@@ -35,7 +36,7 @@ pub use connect_request::{
     Waiting,
 };
 pub use email::Email;
-pub use facts::{Facts, PerMillion, Price, Prices};
+pub use facts::{Facts, PerMillion, Price, PricedBy, Prices};
 pub use id::{GrantId, KeyId, TeamId, UserId};
 pub use identity::{Identity, Role};
 pub use key::{Key, KeyState, KeyTeam, LIFETIMES};
@@ -46,6 +47,7 @@ pub use models::{ModelList, matches_pattern};
 pub use money::{NanoDollars, NotMoney};
 pub use own_path::OwnPath;
 pub use pkce::{Challenge, CodeVerifier, Method, Proof};
+pub use price_table::PriceTable;
 pub use redirect::{
     Destination, InvalidRedirectUri, Pin, RedirectRules, ReturnAddress, WebRedirects,
 };

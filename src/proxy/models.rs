@@ -5,7 +5,6 @@ use super::{
     refusal::{Dialect, Reason},
 };
 use crate::{
-    config::UpstreamKind,
     guard::{Caller, NoCaller},
     model::{NanoDollars, PerMillion},
 };
@@ -160,9 +159,5 @@ fn in_litellm_s_words(model: &Model) -> Value {
 }
 
 fn provider(model: &Model) -> &'static str {
-    match model.upstream.kind {
-        UpstreamKind::OpenAi => "openai",
-        UpstreamKind::Anthropic => "anthropic",
-        UpstreamKind::Demo => "demo",
-    }
+    model.upstream.kind.name()
 }

@@ -1,5 +1,6 @@
 mod demo;
 mod people;
+mod prices;
 mod secrets;
 mod serving;
 mod verbs;

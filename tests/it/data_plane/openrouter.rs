@@ -85,6 +85,26 @@ async fn a_model_tells_what_the_settings_know_of_it_in_each_protocol_s_words() {
 }
 
 #[tokio::test]
+async fn what_the_settings_leave_out_of_a_known_model_is_the_shipped_table_s() {
+    let gate = Gate::new("or_table").await;
+    let key = gate.key_of("ada").await;
+    let list = gate.get("/api/v1/models", &key).await.json();
+    let mut all = list["data"].as_array().unwrap().iter();
+    let shipped = all.find(|model| model["id"] == "gpt-4o-mini").unwrap();
+    assert_eq!(
+        (&shipped["pricing"]["prompt"], &shipped["pricing"]["completion"]),
+        (&json!("0.00000015"), &json!("0.0000006"))
+    );
+    assert_eq!(shipped["context_length"], json!(128_000));
+    assert_eq!(shipped["architecture"]["input_modalities"], json!(["text", "image"]));
+    let info = gate.get("/v1/model/info", &key).await.json();
+    let mut all = info["data"].as_array().unwrap().iter();
+    let info = &all.find(|model| model["model_name"] == "gpt-4o-mini").unwrap()["model_info"];
+    assert_eq!(info["input_cost_per_token"], json!(1.5e-7));
+    assert_eq!(info["cache_read_input_token_cost"], json!(7.5e-8));
+}
+
+#[tokio::test]
 async fn the_figures_of_a_key_are_those_of_its_calls() {
     let gate = Gate::with("or_figures", &format!("{ALL_DIALECTS}\n{PRICED}")).await;
     let browser = gate.browser_of("ada").await;

@@ -1,0 +1,60 @@
+"""Writes assets/prices.json from the data file of PyPI litellm: python3 assets/prices.py FOLDER_OF_LITELLM VERSION DATE
+
+Prices are dollars for a million tokens, as exact text. Only what the providers' own APIs serve is taken, and only the
+price that holds for prompts of the usual length.
+"""
+
+import json
+import pathlib
+import sys
+from decimal import Decimal
+
+folder, version, date = sys.argv[1:]
+data = json.loads(
+    (pathlib.Path(folder) / "model_prices_and_context_window_backup.json").read_text(), parse_float=Decimal
+)
+TOKENS = {
+    "input": "input_cost_per_token",
+    "output": "output_cost_per_token",
+    "cache_read": "cache_read_input_token_cost",
+    "cache_write_5m": "cache_creation_input_token_cost",
+    "cache_write_1h": "cache_creation_input_token_cost_above_1hr",
+    "reasoning": "output_cost_per_reasoning_token",
+    "audio_in": "input_cost_per_audio_token",
+    "audio_out": "output_cost_per_audio_token",
+}
+FACTS = {
+    "context_length": "max_input_tokens",
+    "max_output_tokens": "max_output_tokens",
+    "vision": "supports_vision",
+    "tools": "supports_function_calling",
+}
+
+
+def dollars(cost):
+    return format((Decimal(cost) * 1_000_000).normalize(), "f")
+
+
+def prices(entry):
+    found = {name: entry.get(theirs) for name, theirs in TOKENS.items()}
+    return {name: dollars(cost) for name, cost in found.items() if cost is not None}
+
+
+def model(entry):
+    return prices(entry) | {name: entry[theirs] for name, theirs in FACTS.items() if theirs in entry}
+
+
+providers = {"openai": {}, "anthropic": {}}
+for name, entry in sorted(data.items()):
+    provider = entry.get("litellm_provider")
+    served = entry.get("mode") in ("chat", "responses", "embedding") and "/" not in name and not name.startswith("ft:")
+    priced = "input_cost_per_token" in entry and "output_cost_per_token" in entry
+    if provider in providers and served and priced:
+        providers[provider][name] = model(entry)
+table = {"version": f"litellm-{version}", "source": "PyPI litellm, model_prices_and_context_window_backup.json", "date": date}
+target = pathlib.Path(__file__).with_name("prices.json")
+lines = [f'  "{name}": {json.dumps(value)},' for name, value in table.items()]
+for provider, models in providers.items():
+    rows = ",\n".join(f'    "{name}": {json.dumps(shape)}' for name, shape in models.items())
+    lines.append(f'  "{provider}": {{\n{rows}\n  }},')
+target.write_text("{\n" + "\n".join(lines).rstrip(",") + "\n}\n")
