@@ -52,6 +52,39 @@ async fn k36_k42_an_upstreams_error_arrives_without_the_providers_key() {
 }
 
 #[tokio::test]
+async fn k33_usage_that_cannot_be_is_estimated_and_nothing_else_is_lost() {
+    let gate = Gate::new("faults_usage").await;
+    let key = gate.key_of("ada").await;
+    let mut before = gate.usage(&key).await;
+    for usage in [
+        r#"{"prompt_tokens": -5, "completion_tokens": -7}"#,
+        r#"{"prompt_tokens": "11", "completion_tokens": "7"}"#,
+        r#"{"prompt_tokens": 99999999999999999999, "completion_tokens": 9223372036854775807}"#,
+        r#"{"prompt_tokens": 0, "completion_tokens": 2}"#,
+        r#"{"prompt_tokens": {}, "completion_tokens": []}"#,
+        r#"{"total_tokens": 18}"#,
+        r#""lots""#,
+        "[]",
+    ] {
+        for stream in [false, true] {
+            let wish = format!("usage: {usage}");
+            let body = json!({"model": "gpt-4o", "stream": stream,
+                "messages": [{"role": "user", "content": wish}]});
+            let seen = gate.manage("/v1/chat/completions", &key, body).await;
+            assert_eq!(seen.status, 200, "{usage}: {seen:?}");
+            assert_eq!(seen.body.contains("[DONE]"), stream, "{usage}: {seen:?}");
+            assert!(!stream || !seen.body.contains("\"choices\":[]"), "{usage}: {seen:?}");
+            let after = gate.usage(&key).await;
+            let grown = |name: &str| after[name].as_i64().unwrap() - before[name].as_i64().unwrap();
+            assert_eq!(grown("calls"), 1, "{usage}");
+            assert!((5..100).contains(&grown("input_tokens")), "{usage}: {after}");
+            assert!((1..100).contains(&grown("output_tokens")), "{usage}: {after}");
+            before = after;
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_upstream_that_never_answers_is_given_up_on() {
     let first = Gate::new("faults_hang_upstream").await;
     let own = format!(

@@ -80,6 +80,10 @@ async fn chat(State(known): Shared, request: Request) -> Response {
         return odd;
     }
     let usage = json!({"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18});
+    // "usage: …" is reported as it is said.
+    let said = wish(&body);
+    let said = said.strip_prefix("usage: ").map(|text| serde_json::from_str(text).unwrap());
+    let usage = said.unwrap_or(usage);
     if !streams {
         let whole = json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"],
             "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi there"}, "finish_reason": "stop"}],
