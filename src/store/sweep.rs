@@ -26,13 +26,6 @@ impl Operation for Sweep {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, Error> {
         let hashes = self.sweep_hashes(tx).await?;
-        let batches: Vec<(Hash,)> = tx
-            .all(
-                "DELETE FROM booked_batches WHERE id IN
-                     (SELECT id FROM booked_batches WHERE at <= $1 LIMIT 500) RETURNING id",
-                (self.at.plus(-Self::CHANGE_KEPT),),
-            )
-            .await?;
         let keys: Vec<(KeyId,)> = tx
             .all(
                 "DELETE FROM keys WHERE id IN
@@ -55,70 +48,69 @@ impl Operation for Sweep {
                 (self.at.plus(-Self::GRANT_KEPT),),
             )
             .await?;
-        Ok(hashes + batches.len() + keys.len() + changes.len() + grants.len())
+        Ok(hashes + keys.len() + changes.len() + grants.len())
     }
 }
 
 impl Sweep {
     /// Tables whose rows are known by a hash.
     async fn sweep_hashes(&self, tx: &mut Tx<'_>) -> Result<usize, Error> {
-        let hashes = [
-            tx.all::<(Hash,)>(
+        let tables = [
+            (
                 "DELETE FROM sessions WHERE hash IN
                      (SELECT hash FROM sessions WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at,),
-            )
-            .await?,
-            tx.all(
+                0,
+            ),
+            (
                 "DELETE FROM signins WHERE hash IN
                      (SELECT hash FROM signins WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at.plus(-Self::SIGNIN_KEPT),),
-            )
-            .await?,
-            tx.all(
+                Self::SIGNIN_KEPT,
+            ),
+            (
                 "DELETE FROM requests WHERE hash IN
                      (SELECT hash FROM requests WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at.plus(-ConnectRequest::KEPT),),
-            )
-            .await?,
-            tx.all(
+                ConnectRequest::KEPT,
+            ),
+            (
                 "DELETE FROM ended_keys WHERE hash IN
                      (SELECT hash FROM ended_keys WHERE ended_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at.plus(-Self::TOMBSTONE_KEPT),),
-            )
-            .await?,
-            tx.all(
+                Self::TOMBSTONE_KEPT,
+            ),
+            (
                 "DELETE FROM codes WHERE hash IN
                      (SELECT hash FROM codes WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at,),
-            )
-            .await?,
-            tx.all(
+                0,
+            ),
+            (
                 "DELETE FROM spent_codes WHERE hash IN
                      (SELECT hash FROM spent_codes WHERE spent_at <= $1 LIMIT 500) RETURNING hash",
-                (self.at.plus(-Self::TOMBSTONE_KEPT),),
-            )
-            .await?,
-            tx.all(
+                Self::TOMBSTONE_KEPT,
+            ),
+            (
                 "DELETE FROM polls WHERE id IN
                      (SELECT id FROM polls WHERE expires_at <= $1 LIMIT 500) RETURNING id",
-                (self.at,),
-            )
-            .await?,
-            tx.all(
+                0,
+            ),
+            (
                 "DELETE FROM ready_polls WHERE id IN
                      (SELECT id FROM ready_polls WHERE expires_at <= $1 LIMIT 500) RETURNING id",
-                (self.at,),
-            )
-            .await?,
-            tx.all(
+                0,
+            ),
+            (
                 "DELETE FROM password_resets WHERE hash IN
-                     (SELECT hash FROM password_resets WHERE expires_at <= $1 LIMIT 500)
-                 RETURNING hash",
-                (self.at,),
-            )
-            .await?,
+                     (SELECT hash FROM password_resets WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
+                0,
+            ),
+            (
+                "DELETE FROM booked_batches WHERE id IN
+                     (SELECT id FROM booked_batches WHERE at <= $1 LIMIT 500) RETURNING id",
+                Self::CHANGE_KEPT,
+            ),
         ];
-        Ok(hashes.iter().map(Vec::len).sum())
+        let mut gone = 0;
+        for (sql, kept) in tables {
+            gone += tx.all::<(Hash,)>(sql, (self.at.plus(-kept),)).await?.len();
+        }
+        Ok(gone)
     }
 }

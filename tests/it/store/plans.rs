@@ -51,7 +51,9 @@ async fn nothing_scans_a_table_that_grows() {
     let (mut judged, mut walks) = (0, Vec::new());
     for file in [
         "accounts",
+        "apps",
         "audit",
+        "changes",
         "codes",
         "grants",
         "keys",
@@ -66,6 +68,7 @@ async fn nothing_scans_a_table_that_grows() {
         "signins",
         "sweep",
         "teams",
+        "usage",
         "users",
         "users_change",
     ] {
