@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { OpenRouter } from '@openrouter/sdk';
 import { chromium } from 'playwright-core';
-import { gatekey, listen, provider, upstream } from './world.mjs';
+import { around, gatekey, listen, provider, upstream } from './world.mjs';
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -30,38 +30,7 @@ title = "Acme"
 master_key = "sk-the-master-key-of-these-tests"
 [connect]
 dialects = ["link", "cli", "openrouter", "glama", "requesty"]
-[[team]]
-name = "Data science"
-groups = ["eng-data"]
-[[team]]
-name = "Web"
-groups = ["eng-web"]
-[[idp]]
-name = "company"
-issuer = "${idp.issuer}"
-client_id = "gatekey"
-client_secret = "hush"
-[[upstream]]
-name = "openai"
-kind = "openai"
-base_url = "http://127.0.0.1:${api.port}/v1"
-api_key = "sk-of-the-provider"
-[[upstream]]
-name = "anthropic"
-kind = "anthropic"
-base_url = "http://127.0.0.1:${api.port}"
-api_key = "sk-of-the-provider"
-[[model]]
-name = "gpt-4o"
-upstream = "openai"
-context_length = 128000
-[model.price]
-input = "2.50"
-output = "10"
-[[model]]
-name = "claude-x"
-upstream = "anthropic"
-`);
+${around(idp, api)}`);
 
 const home = mkdtempSync(join(tmpdir(), 'gatekey-doors-'));
 const browser = await chromium.launchPersistentContext(join(home, 'chromium'), {

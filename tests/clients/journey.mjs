@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
-import { gatekey, listen, provider, upstream, websites } from './world.mjs';
+import { around, gatekey, listen, provider, upstream, websites } from './world.mjs';
 
 const LINK = '/sso/key/generate?response_type=oauth_token';
 let passed = 0;
@@ -37,34 +37,7 @@ drain = "2s"
 [signin]
 admin_subject = "grace"
 debug = true
-[[team]]
-name = "Data science"
-groups = ["eng-data"]
-[[team]]
-name = "Web"
-groups = ["eng-web"]
-[[idp]]
-name = "company"
-issuer = "${idp.issuer}"
-client_id = "gatekey"
-client_secret = "hush"
-[[upstream]]
-name = "openai"
-kind = "openai"
-base_url = "http://127.0.0.1:${api.port}/v1"
-api_key = "sk-of-the-provider"
-[[upstream]]
-name = "anthropic"
-kind = "anthropic"
-base_url = "http://127.0.0.1:${api.port}"
-api_key = "sk-of-the-provider"
-[[model]]
-name = "gpt-4o"
-upstream = "openai"
-[[model]]
-name = "claude-x"
-upstream = "anthropic"
-`);
+${around(idp, api)}`);
 
 /** https://ide.example goes on to an app of its own, as a web editor's callback does. */
 const visits = [];

@@ -144,3 +144,34 @@ export async function gatekey(port, settings) {
   });
   return { url, stop };
 }
+
+/** What both runs have in their settings: two teams by group, the provider, the upstreams. */
+export const around = (idp, api) => `
+[[team]]
+name = "Data science"
+groups = ["eng-data"]
+[[team]]
+name = "Web"
+groups = ["eng-web"]
+[[idp]]
+name = "company"
+issuer = "${idp.issuer}"
+client_id = "gatekey"
+client_secret = "hush"
+[[upstream]]
+name = "openai"
+kind = "openai"
+base_url = "http://127.0.0.1:${api.port}/v1"
+api_key = "sk-of-the-provider"
+[[upstream]]
+name = "anthropic"
+kind = "anthropic"
+base_url = "http://127.0.0.1:${api.port}"
+api_key = "sk-of-the-provider"
+[[model]]
+name = "gpt-4o"
+upstream = "openai"
+[[model]]
+name = "claude-x"
+upstream = "anthropic"
+`;
