@@ -63,7 +63,7 @@ impl Journey {
             expires_at: ends,
         };
         let known = self.store.write(renew).await?;
-        let page = format!("/connect/{}", fresh.expose());
+        let page = fresh.page();
         known.then(|| web::see_other(&page)).ok_or(Refusal::NotHere)
     }
 }

@@ -58,7 +58,7 @@ pub enum Refusal {
 impl Refusal {
     #[must_use]
     pub fn expired(handle: &Handle) -> Self {
-        let page = OwnPath::try_from(format!("/connect/{}", handle.expose()));
+        let page = OwnPath::try_from(handle.page());
         page.map_or(Self::NotHere, Self::Expired)
     }
 }

@@ -21,7 +21,9 @@ pub struct Challenge {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("code_challenge is not what its method makes")]
+#[error(
+    "code_challenge must be 43 characters of base64url for S256, and the verifier itself, 43 to 128 characters, for plain (RFC 7636)"
+)]
 pub struct InvalidChallenge;
 
 /// What a redeemer shows. No verifier proves only a code that has no challenge (downgrade, RFC 9700 §4.8.2).

@@ -65,6 +65,14 @@ secret!(plain /// What a terminal shows when it asks whether it may have its key
 secret!(/// Redeemed once for a key.
     Code);
 
+impl Handle {
+    /// Where its page stands.
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!("/connect/{}", self.0)
+    }
+}
+
 impl Code {
     /// Seconds it can be redeemed, where a challenge binds it to whoever asked.
     pub const PROVEN: i64 = 600;

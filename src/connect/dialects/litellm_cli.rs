@@ -73,7 +73,7 @@ async fn begin(
         parent: None,
     };
     let handle = journey.begin(CLI, browser, address, request).await?;
-    Ok(format!("/connect/{}", handle.expose()))
+    Ok(handle.page())
 }
 
 /// The login id in the path repeats what the form's handle already says; only the handle counts.
@@ -88,7 +88,7 @@ async fn complete(State(journey): State<Journey>, request: Request) -> Response 
         Err(refusal) if a_person_reads_it => return refusal.into_response(),
         Err(refusal) => return Error::from(refusal).into_response(),
     };
-    let again = format!("/connect/{}", answer.handle.expose());
+    let again = answer.handle.page();
     match journey.settle(CLI, answer).await {
         Ok(settled) => Settled::plainly(settled),
         Err(Refusal::WrongUserCode) if a_person_reads_it => {

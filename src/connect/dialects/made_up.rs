@@ -52,7 +52,7 @@ async fn entry(
         parent: None,
     };
     let handle = journey.begin(NOTES, &browser, address, request).await?;
-    Ok(browser.remember(web::see_other(&format!("/connect/{}", handle.expose()))))
+    Ok(browser.remember(web::see_other(&handle.page())))
 }
 
 /// The consent form comes here: the URL says whose request it is.

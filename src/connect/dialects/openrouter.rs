@@ -51,7 +51,7 @@ async fn entry(
     journey.serves(OPENROUTER)?;
     let request = ask(&journey, web::query(&uri)?)?;
     let handle = journey.begin(OPENROUTER, &browser, address, request).await?;
-    Ok(browser.remember(web::see_other(&format!("/connect/{}", handle.expose()))))
+    Ok(browser.remember(web::see_other(&handle.page())))
 }
 
 fn ask(journey: &Journey, auth: Auth) -> Result<ConnectRequest, Refusal> {
@@ -69,8 +69,7 @@ fn ask(journey: &Journey, auth: Auth) -> Result<ConnectRequest, Refusal> {
         (Some(to), challenge) => Reply::Code { to, challenge },
         (None, Some(challenge)) => Reply::Display { challenge: Some(challenge) },
         (None, None) => {
-            let text =
-                "code_challenge is needed where there is no callback_url: the code is seen by eyes";
+            let text = "code_challenge is needed where there is no callback_url: the code is shown on a page, and must be worth nothing without its verifier.";
             return Err(BadQuery(text.into()).into());
         }
     };

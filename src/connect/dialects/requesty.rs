@@ -34,7 +34,7 @@ pub(super) async fn entry(
         parent: None,
     };
     let handle = journey.begin(REQUESTY, browser, address, request).await?;
-    Ok(web::see_other(&format!("/connect/{}", handle.expose())))
+    Ok(web::see_other(&handle.page()))
 }
 
 async fn answer(State(journey): State<Journey>, answer: Answer) -> Result<Response, Refusal> {
