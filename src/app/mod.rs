@@ -14,6 +14,7 @@ use crate::{
     guard::Guard,
     idp::Idps,
     manage::{self, Manage},
+    model::Lifetime,
     proxy::{self, Metrics, Proxy},
     signin::{self, Setup, Signin},
     store::{self, Store, books::Books, sweep::Sweep},
@@ -52,7 +53,8 @@ impl App {
         let keyring = Arc::new(config.server.keyring(entropy.draw()).context("server.secret")?);
         let (site, cors, outbound) = (Site::new(config), LinkCors::new(config), Outbound::new());
         let (shutdown, metrics) = (Shutdown::default(), Metrics::default());
-        let books = Books::open(store.clone(), entropy.clone());
+        let journal = config.server.journal.as_deref();
+        let books = Books::open(store.clone(), &entropy, journal).await?;
         let idps = Idps::new(config, &outbound, &clock);
         let parts = (store.clone(), books.clone(), clock.clone(), entropy.clone());
         signin::reconcile((&idps, &config.signin), (&store, &clock, &entropy)).await?;
@@ -61,7 +63,7 @@ impl App {
             signin::offer_setup(config, &store, &clock, &entropy).await?.unzip();
 
         tokio::spawn(guard.clone().watch());
-        tokio::spawn(sweep(store.clone(), clock.clone()));
+        tokio::spawn(sweep(store.clone(), clock.clone(), config.server.calls_kept));
 
         let shared = Shared { store, clock, entropy, site, guard, books: books.clone() };
         let own = Own { idps, keyring, setup, outbound, metrics: metrics.clone() };
@@ -110,7 +112,6 @@ impl Shared {
         let known = manage::Known {
             keyring,
             domains: config.idps.iter().flat_map(|idp| idp.domains.clone()).collect(),
-            prices: Arc::new(config.prices()),
         };
         let manage = Manage::new(world.clone(), site.clone(), guard.clone(), books.clone(), known);
         let dialects = config.connect.dialects.clone().into();
@@ -142,11 +143,11 @@ impl Shared {
 }
 
 /// Takes expired rows away, a few at a time, as long as the server runs.
-async fn sweep(store: Store, clock: Clock) {
+async fn sweep(store: Store, clock: Clock, calls_kept: Lifetime) {
     loop {
         tokio::time::sleep(SWEEP).await;
         loop {
-            match store.write(Sweep { at: clock.now() }).await {
+            match store.write(Sweep { at: clock.now(), calls_kept }).await {
                 Ok(swept) if swept >= 500 => tokio::task::yield_now().await,
                 // Down: readiness says so already.
                 Ok(_) | Err(store::Error::Unavailable(_)) => break,

@@ -10,6 +10,7 @@ mod migrate;
 mod opened;
 mod prices;
 mod serve;
+mod spend;
 mod table;
 mod team;
 mod user;
@@ -70,6 +71,11 @@ enum Verb {
     /// Show what each model costs, and who says so
     #[command(subcommand)]
     Prices(prices::Verb),
+    /// Show what was used and what it cost, by person, team, app, key or model
+    ///
+    /// Read from the sums by day, in UTC. Calls of models without a price are counted, and their cost is not known:
+    /// a sum that lacks them says "and more".
+    Spend(spend::Spend),
     /// Show who did what to whom, the newest first
     Audit(audit::Audit),
     /// Copy the SQLite database to a new file, while it is served
@@ -105,6 +111,7 @@ async fn run(Arguments { verb, config }: Arguments) -> Result<(), Failure> {
         Verb::User(verb) => verb.run(config).await,
         Verb::Team(verb) => verb.run(config).await,
         Verb::Prices(verb) => verb.run(config),
+        Verb::Spend(spend) => spend.run(config).await,
         Verb::Audit(audit) => audit.run(config).await,
         Verb::Backup(backup) => backup.run(config),
     }

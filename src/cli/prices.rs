@@ -144,6 +144,7 @@ impl Found {
         let table = PriceTable::shipped();
         match self.facts.priced_by {
             Some(PricedBy::Settings) => "the settings".into(),
+            Some(PricedBy::Demo) => "built in".into(),
             Some(PricedBy::Table) => format!("table {} of {}", table.version, table.date),
             None => "nobody: it is unknown".into(),
         }
@@ -162,8 +163,9 @@ impl Found {
             "price_from": facts.priced_by.map(|by| match by {
                 PricedBy::Settings => "settings",
                 PricedBy::Table => "table",
+                PricedBy::Demo => "demo",
             }),
-            "price_version": by_table.then(|| &PriceTable::shipped().version),
+            "price_version": facts.tariff().version,
             "price_date": by_table.then(|| &PriceTable::shipped().date),
             "price": price,
             "context_length": facts.context_length,

@@ -21,7 +21,6 @@ pub use setting::{BaseUrl, ByteSize};
 pub use signin::Signin;
 pub use upstreams::{Kind as UpstreamKind, Model, Upstream};
 
-use crate::model::Prices;
 use reader::Reader;
 use std::{
     collections::BTreeMap,
@@ -93,16 +92,6 @@ impl Config {
         litellm::warn_of_the_rest(&mut reader);
         let warnings = reader.finish()?;
         Ok(Self { server, connect, signin, idps, upstreams, models, warnings })
-    }
-}
-
-impl Config {
-    /// Of each model, by the name that callers say.
-    #[must_use]
-    pub fn prices(&self) -> Prices {
-        let priced =
-            self.models.iter().map(|model| (model.name.clone(), model.facts.price.clone()));
-        Prices(priced.collect())
     }
 }
 

@@ -32,6 +32,10 @@ pub struct Server {
     pub database_grace: Lifetime,
     /// How long a call that runs may go on after its key has stopped counting.
     pub revoke_grace: Lifetime,
+    /// How long single calls stay in the books. Their sums stay for good.
+    pub calls_kept: Lifetime,
+    /// The folder of the journal of calls; `None`: there is none.
+    pub journal: Option<PathBuf>,
     pub log: LogFormat,
 }
 
@@ -70,6 +74,7 @@ impl Server {
         let database = database(&mut s, reader);
         let master_key = master_key(&mut s, reader);
         let secret = secret(&mut s, reader, &database, master_key.as_ref());
+        let journal = journal(&mut s, reader, &database);
         let server = Self {
             listen,
             base_url,
@@ -85,11 +90,39 @@ impl Server {
             sse_keepalive: s.get(reader, "sse_keepalive").unwrap_or(Lifetime::of_seconds(15)),
             database_grace: s.get(reader, "database_grace").unwrap_or(Lifetime::of_seconds(600)),
             revoke_grace: s.get(reader, "revoke_grace").unwrap_or(Lifetime::of_seconds(5)),
+            calls_kept: calls_kept(&mut s, reader),
+            journal,
             log: log(&mut s, reader),
         };
         s.done(reader);
         server
     }
+}
+
+fn calls_kept(s: &mut Section, reader: &mut Reader) -> Lifetime {
+    let kept = s.get(reader, "calls_kept").unwrap_or(Lifetime::days(90));
+    // What a crash has left is told from what was booked by the rows that are there.
+    if kept < Lifetime::days(7) {
+        s.wrong(reader, "calls_kept", "must be at least 7d");
+    }
+    kept
+}
+
+fn journal(s: &mut Section, reader: &mut Reader, database: &Database) -> Option<PathBuf> {
+    match s.get::<String>(reader, "journal").as_deref() {
+        Some("off") => None,
+        Some(folder) => Some(super::beside(&reader.folder, folder)),
+        None => Some(match database {
+            Database::Sqlite(path) => beside_file(path, ".books"),
+            Database::Postgres(_) => super::beside(&reader.folder, "gatekey.books"),
+        }),
+    }
+}
+
+fn beside_file(path: &Path, ending: &str) -> PathBuf {
+    let mut file = path.as_os_str().to_owned();
+    file.push(ending);
+    file.into()
 }
 
 fn log(s: &mut Section, reader: &mut Reader) -> LogFormat {
@@ -211,9 +244,7 @@ fn secret(
                     "LITELLM_SALT_KEY is ignored: beside SQLite the secret has a file of its own",
                 );
             }
-            let mut file = path.clone().into_os_string();
-            file.push(".secret");
-            SecretSource::File(file.into())
+            SecretSource::File(beside_file(path, ".secret"))
         }
         (_, Some(salt), _) => SecretSource::Derived(salt, "LITELLM_SALT_KEY"),
         (_, None, Some(master)) => SecretSource::Derived(master.clone(), "server.master_key"),

@@ -119,7 +119,10 @@ pub(super) fn read_models(reader: &mut Reader, upstreams: &[Upstream]) -> Vec<Mo
         if let (Some(name), Some(upstream)) = (name, upstream) {
             let upstream_model = upstream_model.unwrap_or_else(|| name.clone());
             let kind = upstreams.iter().find(|known| known.name == upstream).map(|u| u.kind);
-            let table = kind.and_then(|k| PriceTable::shipped().of(k.name(), &upstream_model));
+            let table = match kind {
+                Some(Kind::Demo) => Some(Facts::of_demo()),
+                other => other.and_then(|k| PriceTable::shipped().of(k.name(), &upstream_model)),
+            };
             let facts = facts.or(table);
             models.push(Model { name, upstream, upstream_model, facts });
         }

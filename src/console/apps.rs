@@ -201,8 +201,7 @@ impl Console {
 
 impl Row {
     fn new(app: Connected, now: Timestamp) -> Self {
-        let tokens = |usage: &crate::model::Usage| usage.input_tokens + usage.output_tokens;
-        let days = app.days.iter().map(|(day, usage)| (*day, tokens(usage)));
+        let days = app.days.iter().map(|(day, usage)| (*day, usage.tokens()));
         Self {
             host: App::host_of(&app.id),
             initial: App { id: app.id.clone(), name: app.name.clone() }.initial(),

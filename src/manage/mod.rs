@@ -4,10 +4,12 @@ mod actor;
 mod audit;
 mod body;
 mod chosen_id;
+mod cursor;
 mod key;
 mod openrouter;
 mod page;
 mod refusal;
+mod spend;
 mod team;
 mod user;
 
@@ -17,7 +19,6 @@ pub use refusal::Refusal;
 use crate::{
     config::Keyring,
     guard::Guard,
-    model::Prices,
     store::{Store, books::Books},
     web::Site,
     world::{Clock, Entropy},
@@ -36,14 +37,12 @@ pub struct Manage {
     keyring: Arc<Keyring>,
     /// E-mail domains in which somebody made in advance is claimed at a sign-in.
     domains: Arc<[String]>,
-    prices: Arc<Prices>,
 }
 
 /// What of the settings this room looks at.
 pub struct Known {
     pub keyring: Arc<Keyring>,
     pub domains: Arc<[String]>,
-    pub prices: Arc<Prices>,
 }
 
 impl Manage {
@@ -55,8 +54,8 @@ impl Manage {
         books: Books,
         known: Known,
     ) -> Self {
-        let Known { keyring, domains, prices } = known;
-        Self { store, clock, entropy, site, guard, books, keyring, domains, prices }
+        let Known { keyring, domains } = known;
+        Self { store, clock, entropy, site, guard, books, keyring, domains }
     }
 }
 
@@ -66,5 +65,6 @@ pub fn routes() -> Router<Manage> {
         .merge(user::routes())
         .merge(team::routes())
         .merge(openrouter::routes())
+        .merge(spend::routes())
         .route("/audit/logs", get(audit::get))
 }

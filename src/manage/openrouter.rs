@@ -3,11 +3,11 @@
 use super::Manage;
 use crate::{
     guard::{Caller, NoCaller},
-    model::{Each, Key, Limit, NanoDollars, Timestamp},
+    model::{Each, Key, Limit, NanoDollars, Timestamp, Usage},
     store::{
         self,
+        activity::{Activity, Of},
         grants::TermsOf,
-        usage::{DaysOfKey, KeyDay},
     },
     web,
 };
@@ -135,7 +135,8 @@ impl Manage {
     async fn count(&self, key: std::sync::Arc<Key>) -> Result<Figures, store::Error> {
         // What was just used is in it.
         self.books.settled(Duration::from_secs(1)).await;
-        let days = self.store.read(DaysOfKey(key.id.clone())).await?;
+        let of = Of::Key(key.id.to_string());
+        let days = self.store.read(Activity { of, from: i64::MIN, to: i64::MAX }).await?;
         let terms = match &key.grant {
             Some(grant) => self.store.read(TermsOf(grant.clone())).await?,
             None => None,
@@ -143,7 +144,7 @@ impl Manage {
         let now = self.clock.now();
         let since = |day: i64| {
             let fits = days.iter().filter(|row| row.day >= day);
-            NanoDollars(fits.filter_map(|row| self.cost(row)).fold(0, i64::saturating_add))
+            fits.map(|row| row.usage).sum::<Usage>().cost
         };
         Ok(Figures {
             all: since(i64::MIN),
@@ -153,11 +154,6 @@ impl Manage {
             limit: terms.and_then(|terms| terms.limit),
             key,
         })
-    }
-
-    fn cost(&self, row: &KeyDay) -> Option<i64> {
-        let cost = self.prices.of(&row.model, row.input_tokens, row.output_tokens);
-        cost.map(|cost| cost.0)
     }
 }
 

@@ -1,7 +1,6 @@
 //! What is known of a model: how much it takes, what it can, and what it costs.
-use super::NanoDollars;
+use super::{Hash, NanoDollars, PriceTable, Tokens};
 use serde::Deserialize;
-use std::collections::HashMap;
 
 /// `[[model]]` and the shipped table, as far as they tell; what is not told is unknown, and never taken for zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -26,6 +25,8 @@ pub enum PricedBy {
     Settings,
     /// The table that ships with us.
     Table,
+    /// The built-in model costs nothing.
+    Demo,
 }
 
 /// Dollars per million tokens, and per unit.
@@ -85,6 +86,24 @@ impl Facts {
             priced_by,
         }
     }
+
+    /// Of the built-in model.
+    #[must_use]
+    pub fn of_demo() -> Self {
+        let nothing = Some(PerMillion(NanoDollars(0)));
+        let price = Price { input: nothing, output: nothing, ..Price::default() };
+        Self { price, priced_by: Some(PricedBy::Demo), ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn tariff(&self) -> Tariff {
+        let version = self.priced_by.map(|by| match by {
+            PricedBy::Table => PriceTable::shipped().version.clone(),
+            PricedBy::Settings => self.price.fingerprint(),
+            PricedBy::Demo => "demo".into(),
+        });
+        Tariff { price: self.price.clone(), version }
+    }
 }
 
 impl Price {
@@ -111,26 +130,69 @@ impl Price {
         tokens.chain(units)
     }
 
-    /// What so many tokens cost, rounded once. `None`: it is not known.
+    /// Another for each other `[model.price]`.
+    fn fingerprint(&self) -> String {
+        let parts = self.named().filter_map(|(name, price)| Some(format!("{name}={}", price?)));
+        let hash = Hash::of(&parts.collect::<Vec<_>>().join(" "));
+        let start = hash.0.first_chunk().map_or(0, |four| u32::from_be_bytes(*four));
+        format!("settings-{start:08x}")
+    }
+
+    /// What a call's tokens cost, rounded once. `None`: it is not known. What has no price of its own costs what its
+    /// whole costs.
     #[must_use]
-    pub fn of(&self, input_tokens: i64, output_tokens: i64) -> Option<NanoDollars> {
+    pub fn of(&self, tokens: &Tokens) -> Option<NanoDollars> {
         const MILLION: i128 = 1_000_000;
         let (input, output) = (self.input?, self.output?);
-        let sum = i128::from(input_tokens) * i128::from(input.0.0)
-            + i128::from(output_tokens) * i128::from(output.0.0);
+        let t = tokens.fitted();
+        let of_input = [
+            (t.cache_read, self.cache_read),
+            (t.cache_write_5m, self.cache_write_5m),
+            (t.cache_write_1h, self.cache_write_1h.or(self.cache_write_5m)),
+            (t.audio_in, self.audio_in),
+            (t.image, self.image),
+        ];
+        let of_output = [(t.reasoning, self.reasoning), (t.audio_out, self.audio_out)];
+        let sum = cost(t.input, input, &of_input) + cost(t.output, output, &of_output);
         i64::try_from((sum + MILLION / 2) / MILLION).ok().map(NanoDollars)
+    }
+
+    /// The most that so many tokens can cost, however they are made up.
+    #[must_use]
+    pub fn most(&self, input: i64, output: i64) -> Option<NanoDollars> {
+        const MILLION: i128 = 1_000_000;
+        let dearest = |all: &[Option<PerMillion>]| {
+            i128::from(all.iter().flatten().map(|price| price.0.0).max().unwrap_or(0))
+        };
+        let inputs = [
+            self.input,
+            self.cache_read,
+            self.cache_write_5m,
+            self.cache_write_1h,
+            self.audio_in,
+            self.image,
+        ];
+        self.input.and(self.output)?;
+        let sum = i128::from(input) * dearest(&inputs)
+            + i128::from(output) * dearest(&[self.output, self.reasoning, self.audio_out]);
+        Some(NanoDollars(i64::try_from((sum + MILLION - 1) / MILLION).unwrap_or(i64::MAX)))
     }
 }
 
-/// The prices of all models, by name.
-#[derive(Debug, Clone, Default)]
-pub struct Prices(pub HashMap<String, Price>);
+/// Of a whole, some parts of which have a price of their own.
+fn cost(whole: i64, price: PerMillion, parts: &[(i64, Option<PerMillion>)]) -> i128 {
+    let times = |tokens: i64, price: PerMillion| i128::from(tokens) * i128::from(price.0.0);
+    parts.iter().fold(times(whole, price), |sum, (tokens, own)| {
+        sum - times(*tokens, price) + times(*tokens, own.unwrap_or(price))
+    })
+}
 
-impl Prices {
-    #[must_use]
-    pub fn of(&self, model: &str, input_tokens: i64, output_tokens: i64) -> Option<NanoDollars> {
-        self.0.get(model)?.of(input_tokens, output_tokens)
-    }
+/// What one model's calls are reckoned with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tariff {
+    pub price: Price,
+    /// Stands in the books beside each call.
+    pub version: Option<String>,
 }
 
 #[cfg(test)]
@@ -167,6 +229,10 @@ mod tests {
         assert_eq!(Facts::default().or(None), Facts::default());
     }
 
+    fn tokens(input: i64, output: i64) -> Tokens {
+        Tokens { input, output, ..Tokens::default() }
+    }
+
     #[test]
     fn a_call_costs_what_its_tokens_cost_rounded_once() {
         let price = Price {
@@ -174,9 +240,52 @@ mod tests {
             output: Some(per_million("10")),
             ..Price::default()
         };
-        assert_eq!(price.of(1_000_000, 1_000_000), Some(NanoDollars(12_500_000_000)));
-        assert_eq!(price.of(11, 7), Some(NanoDollars(97_500)));
-        assert_eq!(Price::default().of(1, 1), None, "unknown is not free");
-        assert_eq!(price.of(i64::MAX, i64::MAX), None, "no overflow");
+        assert_eq!(price.of(&tokens(1_000_000, 1_000_000)), Some(NanoDollars(12_500_000_000)));
+        assert_eq!(price.of(&tokens(11, 7)), Some(NanoDollars(97_500)));
+        assert_eq!(Price::default().of(&tokens(1, 1)), None, "unknown is not free");
+        assert_eq!(price.of(&tokens(i64::MAX, i64::MAX)), None, "no overflow");
+        let cheap = Price { input: Some(per_million("0.0005")), ..price };
+        assert_eq!(cheap.of(&tokens(1, 0)), Some(NanoDollars(1)), "half a nano-dollar, rounded");
+    }
+
+    #[test]
+    fn parts_with_a_price_of_their_own_are_priced_apart() {
+        let price = Price {
+            input: Some(per_million("3")),
+            output: Some(per_million("15")),
+            cache_read: Some(per_million("0.3")),
+            cache_write_5m: Some(per_million("3.75")),
+            cache_write_1h: Some(per_million("6")),
+            audio_in: Some(per_million("40")),
+            reasoning: Some(per_million("20")),
+            ..Price::default()
+        };
+        let million = 1_000_000;
+        let call = Tokens {
+            input: 10 * million,
+            output: 4 * million,
+            cache_read: 5 * million,
+            cache_write_5m: 2 * million,
+            cache_write_1h: million,
+            audio_in: million,
+            reasoning: million,
+            audio_out: million,
+            image: 0,
+        };
+        // 1 × 3 + 5 × 0.3 + 2 × 3.75 + 1 × 6 + 1 × 40, and 3 × 15 (audio has no price of its own) + 1 × 20
+        assert_eq!(price.of(&call), Some(NanoDollars(123_000_000_000)));
+        assert!(price.most(call.input, call.output) >= price.of(&call));
+        assert_eq!(price.most(million, million), Some(NanoDollars(60_000_000_000)));
+    }
+
+    #[test]
+    fn another_price_has_another_version() {
+        let of = |input: &str| {
+            let price = Price { input: Some(per_million(input)), ..Price::default() };
+            Facts { price, ..Facts::default() }.or(None).tariff().version
+        };
+        assert!(of("1") != of("2") && of("1") == of("1"));
+        assert!(of("1").unwrap().starts_with("settings-"));
+        assert_eq!(Facts::default().tariff().version, None);
     }
 }

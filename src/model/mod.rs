@@ -36,7 +36,7 @@ pub use connect_request::{
     Waiting,
 };
 pub use email::Email;
-pub use facts::{Facts, PerMillion, Price, PricedBy, Prices};
+pub use facts::{Facts, PerMillion, Price, PricedBy, Tariff};
 pub use id::{GrantId, KeyId, TeamId, UserId};
 pub use identity::{Identity, Role};
 pub use key::{Key, KeyState, KeyTeam, LIFETIMES};
@@ -57,5 +57,5 @@ pub use signin_policy::{Refused, RoleSaid, SigninPolicy};
 pub use team::{Member, Membership, Source, Team, TeamRole, TeamRule, team_unasked, teams_of};
 pub use terms::{Asks, Each, Limit, Terms};
 pub use time::{InvalidLifetime, Lifetime, Timestamp};
-pub use usage::{Tokens, Usage};
+pub use usage::{Charge, ChargeId, Tokens, Usage};
 pub use user::{Standing, User};

@@ -2,7 +2,8 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct NanoDollars(pub i64);
 
 /// A billion of them is a dollar.
@@ -37,6 +38,28 @@ impl NanoDollars {
     }
 }
 
+impl NanoDollars {
+    /// For a person: cents from a cent on, and as many places as a small sum needs.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        let cents = 10_000_000;
+        if self.0 == 0 {
+            return "$0".into();
+        }
+        if self.0 < cents {
+            let (mut unit, mut places) = (1_000_000, 3);
+            while unit > 1 && self.0 / unit < 10 {
+                unit /= 10;
+                places += 1;
+            }
+            let rounded = (self.0 + unit / 2) / unit;
+            return format!("$0.{rounded:0places$}");
+        }
+        let rounded = (self.0 + cents / 2) / cents;
+        format!("${}.{:02}", rounded / 100, rounded % 100)
+    }
+}
+
 /// Exact, in dollars: `20`, `0.125`.
 impl fmt::Display for NanoDollars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,6 +77,17 @@ mod tests {
         for (text, nano) in [("20", 20_000_000_000), ("0.125", 125_000_000), ("0", 0)] {
             assert_eq!(NanoDollars::parse(text), Ok(NanoDollars(nano)));
             assert_eq!(NanoDollars(nano).to_string(), text);
+        }
+        for (nano, said) in [
+            (0, "$0"),
+            (1, "$0.000000001"),
+            (97_500, "$0.000098"),
+            (1_234_567, "$0.0012"),
+            (9_999_999, "$0.0100"),
+            (12_345_678, "$0.01"),
+            (1_999_999_999, "$2.00"),
+        ] {
+            assert_eq!(NanoDollars(nano).in_words(), said);
         }
         assert_eq!(NanoDollars::parse("0.000000001"), Ok(NanoDollars(1)));
         for text in ["", ".", "-1", "1e3", "NaN", "1.", ".5", "1000000.1", "0.0000000001", "1,5"] {

@@ -66,7 +66,7 @@ mod tests {
             assert!(facts.context_length.is_none_or(|length| length > 0), "{name}");
         }
         let mini = table.of("openai", "gpt-4o-mini").unwrap();
-        assert_eq!(mini.price.of(1_000_000, 0), Some(NanoDollars(150_000_000)));
+        assert_eq!(mini.price.most(1_000_000, 0), Some(NanoDollars(150_000_000)));
         assert!(table.of("anthropic", "gpt-4o-mini").is_none() && table.of("demo", "x").is_none());
         // Every figure is known to the type: none is lost on the way.
         let raw: serde_json::Value = serde_json::from_str(text).unwrap();

@@ -45,6 +45,12 @@ impl Timestamp {
         self.moment().strftime("%-d %B").to_string()
     }
 
+    /// Its day, for a program: `2026-03-05`.
+    #[must_use]
+    pub fn date(self) -> String {
+        self.moment().strftime("%F").to_string()
+    }
+
     /// Days since 1970, UTC.
     #[must_use]
     pub fn day(self) -> i64 {

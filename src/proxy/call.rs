@@ -5,14 +5,19 @@ use super::{
     metrics::{Here, Metrics},
 };
 use crate::{
-    model::{Key, Timestamp, Tokens},
+    model::{Charge, Key, Tariff, Tokens},
     store::books::Slot,
+    web::RequestId,
+    world::Clock,
 };
 use std::sync::Arc;
 
 pub(super) struct Call {
     slot: Option<Slot>,
-    who: Tokens,
+    /// What is known of it before it ends.
+    charge: Charge,
+    tariff: Arc<Tariff>,
+    clock: Clock,
     pub(super) meter: Meter,
     metrics: Metrics,
     upstream: Arc<Upstream>,
@@ -35,24 +40,30 @@ impl Call {
         slot: Slot,
         key: &Key,
         model: &Model,
-        at: Timestamp,
+        clock: Clock,
         (meter, metrics, here): (Meter, Metrics, Here),
     ) -> Self {
-        let who = Tokens {
+        let request = RequestId::current();
+        let charge = Charge {
+            at: clock.now(),
+            request: request.map(|id| id.as_str().to_owned()).unwrap_or_default(),
             key: key.id.clone(),
             user: key.user.clone(),
+            team: key.team.as_ref().map(|team| team.id.clone()),
             app: key.app.clone().unwrap_or_default(),
             model: model.name.clone(),
-            at,
-            input: 0,
-            output: 0,
+            tokens: Tokens::default(),
+            cost: None,
+            price: model.tariff.version.clone(),
             estimated: false,
             aborted: false,
             failed: false,
         };
         Self {
             slot: Some(slot),
-            who,
+            charge,
+            tariff: model.tariff.clone(),
+            clock,
             meter,
             metrics,
             upstream: model.upstream.clone(),
@@ -67,14 +78,16 @@ impl Call {
         if how == End::Failed {
             self.metrics.upstream_failed(&self.upstream.name);
         }
-        self.metrics.tokens(counted.input, counted.output);
-        slot.book(Tokens {
-            input: counted.input,
-            output: counted.output,
+        let (tokens, cost) = (counted.tokens, self.tariff.price.of(&counted.tokens));
+        self.metrics.booked(&tokens, cost);
+        slot.book(Charge {
+            at: self.clock.now(),
+            tokens,
+            cost,
             estimated: counted.estimated,
             aborted: how == End::Aborted,
             failed: how == End::Failed,
-            ..self.who.clone()
+            ..self.charge.clone()
         });
     }
 

@@ -1,7 +1,7 @@
 //! The models we serve, and what is behind each.
 use crate::{
     config::{self, Config, UpstreamKind},
-    model::{Facts, Key, Timestamp},
+    model::{Facts, Key, Tariff, Timestamp},
 };
 use bytes::Bytes;
 use http::HeaderValue;
@@ -21,6 +21,7 @@ pub(super) struct Model {
     pub(super) wire_name: String,
     pub(super) upstream: Arc<Upstream>,
     pub(super) facts: Facts,
+    pub(super) tariff: Arc<Tariff>,
 }
 
 pub(super) struct Upstream {
@@ -52,7 +53,8 @@ impl Catalog {
             .filter_map(|model| {
                 let upstream = upstreams.get(model.upstream.as_str())?.clone();
                 let (name, wire_name) = (model.name.clone(), model.upstream_model.clone());
-                Some(Model { name, wire_name, upstream, facts: model.facts.clone() })
+                let (facts, tariff) = (model.facts.clone(), model.facts.tariff().into());
+                Some(Model { name, wire_name, upstream, facts, tariff })
             })
             .collect();
         let by_name = all.iter().enumerate().map(|(at, m)| (m.name.clone(), at)).collect();

@@ -125,9 +125,8 @@ impl Proxy {
             && model.upstream.inject_usage;
         let slot = self.books.slot().await?;
         let meter = Meter::new(dialect, body.len());
-        let now = self.clock.now();
-        let mut call =
-            Call::new(slot, &caller.key, model, now, (meter, self.metrics.clone(), here));
+        let parts = (meter, self.metrics.clone(), here);
+        let mut call = Call::new(slot, &caller.key, model, self.clock.clone(), parts);
         let question = Question {
             dialect,
             path: dialect.path(),

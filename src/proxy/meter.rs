@@ -4,6 +4,7 @@ use super::{
     sse::{self, Events},
     usage::{Reported, Said},
 };
+use crate::model::Tokens;
 use flate2::write::GzDecoder;
 use std::io::Write as _;
 
@@ -42,10 +43,9 @@ pub(super) enum Event {
     OnlyUsage,
 }
 
-/// Input, output, and whether a number is ours.
+/// What was used, and whether a number is ours.
 pub(super) struct Counted {
-    pub(super) input: i64,
-    pub(super) output: i64,
+    pub(super) tokens: Tokens,
     pub(super) estimated: bool,
 }
 
@@ -205,9 +205,9 @@ impl Meter {
             Some(output) => output.max(self.deltas),
             None => self.deltas,
         };
+        let input = self.reported.input.unwrap_or_else(|| about(self.prompt_bytes));
         Counted {
-            input: self.reported.input.unwrap_or_else(|| about(self.prompt_bytes)),
-            output,
+            tokens: self.reported.tokens(input, output),
             estimated: self.reported.input.is_none() || self.reported.output != Some(output),
         }
     }

@@ -1,15 +1,21 @@
 //! What is counted for `/metrics`. Never a key, a person or an address in a label.
+use crate::model::{NanoDollars, Tokens};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
-use std::{fmt::Write as _, sync::Arc};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 #[derive(Clone, Default)]
 pub struct Metrics {
     requests: Family<Answered, Counter>,
     tokens: Family<Direction, Counter>,
+    cost: Counter<f64, AtomicU64>,
+    unpriced: Counter,
     calls_open: Gauge,
     upstream_failures: Family<Upstream, Counter>,
     registry: Arc<std::sync::OnceLock<Registry>>,
@@ -58,10 +64,19 @@ impl Metrics {
         Here(self.calls_open.clone())
     }
 
-    pub(super) fn tokens(&self, input: i64, output: i64) {
-        for (direction, count) in [("input", input), ("output", output)] {
+    /// What a call used, and cost if that is known.
+    pub(super) fn booked(&self, tokens: &Tokens, cost: Option<NanoDollars>) {
+        for (direction, count) in [("input", tokens.input), ("output", tokens.output)] {
             let count = u64::try_from(count).unwrap_or(0);
             self.tokens.get_or_create(&Direction { direction }).inc_by(count);
+        }
+        match cost {
+            Some(cost) => {
+                self.cost.inc_by(cost.dollars());
+            }
+            None => {
+                self.unpriced.inc();
+            }
         }
     }
 
@@ -93,6 +108,12 @@ impl Metrics {
             self.requests.clone(),
         );
         registry.register("tokens", "Tokens booked, by direction", self.tokens.clone());
+        registry.register("cost_dollars", "Cost of the calls booked", self.cost.clone());
+        registry.register(
+            "unpriced_calls",
+            "Calls booked without a cost, because the model has no price",
+            self.unpriced.clone(),
+        );
         registry.register(
             "calls_open",
             "Calls to models that are running",

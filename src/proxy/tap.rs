@@ -103,8 +103,16 @@ impl Tap {
         self.meter(bytes)
     }
 
-    /// The same for bytes that are clean.
+    /// The same for bytes that are clean. Whoever has the protocol's own end has been booked.
     fn meter(&mut self, bytes: Bytes) -> Bytes {
+        let passed = self.read(bytes);
+        if self.call.meter.done && !self.call.meter.failed {
+            self.call.end(End::Whole);
+        }
+        passed
+    }
+
+    fn read(&mut self, bytes: Bytes) -> Bytes {
         let Kind::Edited { with_usage } = self.kind else {
             self.call.meter.feed(&bytes);
             return bytes;

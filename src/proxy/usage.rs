@@ -1,4 +1,5 @@
 //! What upstreams say a call used, in the two protocols.
+use crate::model::Tokens;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
@@ -10,20 +11,59 @@ const SENSIBLE: std::ops::RangeInclusive<i64> = 0..=1_000_000_000;
 pub(super) struct Reported {
     pub(super) input: Option<i64>,
     pub(super) output: Option<i64>,
+    /// Of both, what is priced apart.
+    pub(super) parts: Parts,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Parts {
+    cache_read: Option<i64>,
+    cache_write_5m: Option<i64>,
+    cache_write_1h: Option<i64>,
+    audio_in: Option<i64>,
+    image: Option<i64>,
+    reasoning: Option<i64>,
+    audio_out: Option<i64>,
 }
 
 impl Reported {
     /// Later reports complete or replace earlier ones.
     pub(super) fn merge(&mut self, later: Self) {
-        self.input = later.input.or(self.input);
-        self.output = later.output.or(self.output);
+        let or = |earlier: &mut Option<i64>, later: Option<i64>| *earlier = later.or(*earlier);
+        or(&mut self.input, later.input);
+        or(&mut self.output, later.output);
+        let (to, from) = (&mut self.parts, later.parts);
+        or(&mut to.cache_read, from.cache_read);
+        or(&mut to.cache_write_5m, from.cache_write_5m);
+        or(&mut to.cache_write_1h, from.cache_write_1h);
+        or(&mut to.audio_in, from.audio_in);
+        or(&mut to.image, from.image);
+        or(&mut to.reasoning, from.reasoning);
+        or(&mut to.audio_out, from.audio_out);
+    }
+
+    /// With so much in all; what is priced apart is never more than its whole.
+    pub(super) fn tokens(&self, input: i64, output: i64) -> Tokens {
+        let parts = &self.parts;
+        let of = |part: Option<i64>| part.unwrap_or(0);
+        let tokens = Tokens {
+            input,
+            output,
+            cache_read: of(parts.cache_read),
+            cache_write_5m: of(parts.cache_write_5m),
+            cache_write_1h: of(parts.cache_write_1h),
+            audio_in: of(parts.audio_in),
+            image: of(parts.image),
+            reasoning: of(parts.reasoning),
+            audio_out: of(parts.audio_out),
+        };
+        tokens.fitted()
     }
 }
 
 /// OpenAI's and Anthropic's members side by side: their names differ, so one shape reads both.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_field_names, reason = "the protocols' own names")]
 pub(super) struct Numbers {
     #[serde(deserialize_with = "whole_number")]
     prompt_tokens: Option<i64>,
@@ -37,6 +77,34 @@ pub(super) struct Numbers {
     cache_creation_input_tokens: Option<i64>,
     #[serde(deserialize_with = "whole_number")]
     cache_read_input_tokens: Option<i64>,
+    /// Anthropic's: of what was written, for how long.
+    #[serde(deserialize_with = "details")]
+    cache_creation: Details,
+    #[serde(deserialize_with = "details")]
+    prompt_tokens_details: Details,
+    #[serde(deserialize_with = "details")]
+    completion_tokens_details: Details,
+}
+
+/// What a number is made up of.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_field_names, reason = "the protocols' own names")]
+struct Details {
+    #[serde(deserialize_with = "whole_number")]
+    ephemeral_5m_input_tokens: Option<i64>,
+    #[serde(deserialize_with = "whole_number")]
+    ephemeral_1h_input_tokens: Option<i64>,
+    #[serde(deserialize_with = "whole_number")]
+    cached_tokens: Option<i64>,
+    #[serde(deserialize_with = "whole_number")]
+    cache_write_tokens: Option<i64>,
+    #[serde(deserialize_with = "whole_number")]
+    audio_tokens: Option<i64>,
+    #[serde(deserialize_with = "whole_number")]
+    image_tokens: Option<i64>,
+    #[serde(deserialize_with = "whole_number")]
+    reasoning_tokens: Option<i64>,
 }
 
 /// A member that is no whole number is no report, and takes nothing else with it.
@@ -50,17 +118,44 @@ fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Numbers>
     Ok(serde_json::from_str(raw).unwrap_or_else(|_| Some(Numbers::default())))
 }
 
+/// And for what they are made up of.
+fn details<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Details, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    Ok(serde_json::from_str::<Option<Details>>(raw).ok().flatten().unwrap_or_default())
+}
+
 impl Numbers {
     /// OpenAI's prompt has its cached tokens in it, Anthropic's input has not: both come to the same.
     pub(super) fn reported(&self) -> Reported {
-        let cached = [self.cache_creation_input_tokens, self.cache_read_input_tokens];
-        let cached = cached.into_iter().flatten().fold(0, i64::saturating_add);
-        let input = self.input_tokens.map(|input| input.saturating_add(cached));
         let sensible = |n: &i64| SENSIBLE.contains(n);
+        let written = self.cache_creation_input_tokens.filter(sensible);
+        let read = self.cache_read_input_tokens.filter(sensible);
+        let cached = written.unwrap_or(0) + read.unwrap_or(0);
+        let input = self.input_tokens.map(|input| input.saturating_add(cached));
         Reported {
             // No prompt is empty: some servers say zero where they do not know.
             input: self.prompt_tokens.or(input).filter(sensible).filter(|&input| input > 0),
             output: self.completion_tokens.or(self.output_tokens).filter(sensible),
+            parts: self.parts(read, written),
+        }
+    }
+
+    fn parts(&self, read: Option<i64>, written: Option<i64>) -> Parts {
+        let sensible = |n: Option<i64>| n.filter(|n| SENSIBLE.contains(n));
+        let (prompt, completion) = (&self.prompt_tokens_details, &self.completion_tokens_details);
+        let hour = sensible(self.cache_creation.ephemeral_1h_input_tokens);
+        // What is not said to live longer lives for five minutes.
+        let minutes = written.map(|written| (written - hour.unwrap_or(0)).max(0));
+        Parts {
+            cache_read: read.or(sensible(prompt.cached_tokens)),
+            cache_write_5m: minutes
+                .or(sensible(self.cache_creation.ephemeral_5m_input_tokens))
+                .or(sensible(prompt.cache_write_tokens)),
+            cache_write_1h: hour,
+            audio_in: sensible(prompt.audio_tokens),
+            image: sensible(prompt.image_tokens),
+            reasoning: sensible(completion.reasoning_tokens),
+            audio_out: sensible(completion.audio_tokens),
         }
     }
 }
@@ -128,6 +223,10 @@ mod tests {
         Said::parse(json.as_bytes()).unwrap().reported()
     }
 
+    fn said(input: Option<i64>, output: Option<i64>) -> Reported {
+        Reported { input, output, ..Reported::default() }
+    }
+
     #[test]
     fn both_protocols_come_to_the_same_numbers() {
         let openai =
@@ -135,11 +234,12 @@ mod tests {
         let anthropic = reported(
             r#"{"usage":{"input_tokens":2,"cache_read_input_tokens":10,"output_tokens":7}}"#,
         );
-        assert_eq!(openai, Reported { input: Some(12), output: Some(7) });
-        assert_eq!(anthropic, openai);
+        assert_eq!(openai, said(Some(12), Some(7)));
+        assert_eq!((anthropic.input, anthropic.output), (openai.input, openai.output));
+        assert_eq!(anthropic.tokens(12, 7).cache_read, 10);
         let start =
             r#"{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}"#;
-        assert_eq!(reported(start), Reported { input: Some(5), output: Some(1) });
+        assert_eq!(reported(start), said(Some(5), Some(1)));
     }
 
     #[test]
@@ -156,15 +256,38 @@ mod tests {
             ("[1]", Some(7)),
             ("0", Some(7)),
         ] {
-            let said = reported(&format!(
-                r#"{{"usage":{{"prompt_tokens":{input},"completion_tokens":7}}}}"#
-            ));
-            assert_eq!(said, Reported { input: None, output }, "{input}");
+            let text = format!(r#"{{"usage":{{"prompt_tokens":{input},"completion_tokens":7}}}}"#);
+            assert_eq!(reported(&text), said(None, output), "{input}");
         }
         let largest = reported(
             r#"{"usage":{"input_tokens":9223372036854775807,"cache_read_input_tokens":1,"output_tokens":7}}"#,
         );
-        assert_eq!(largest, Reported { input: None, output: Some(7) });
+        assert_eq!((largest.input, largest.output), (None, Some(7)));
+        let parts = reported(
+            r#"{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":-4,"audio_tokens":"x"},
+                "completion_tokens":7,"completion_tokens_details":[7]}}"#,
+        );
+        assert_eq!(parts, said(Some(9), Some(7)));
+    }
+
+    #[test]
+    fn what_is_priced_apart_is_told_apart() {
+        let openai = reported(
+            r#"{"usage":{"prompt_tokens":100,"completion_tokens":50,
+                "prompt_tokens_details":{"cached_tokens":60,"audio_tokens":10,"image_tokens":5},
+                "completion_tokens_details":{"reasoning_tokens":30,"audio_tokens":40}}}"#,
+        );
+        let tokens = openai.tokens(100, 50);
+        assert_eq!((tokens.cache_read, tokens.audio_in, tokens.image), (60, 10, 5));
+        assert_eq!((tokens.reasoning, tokens.audio_out), (30, 20), "no more than there were");
+        let anthropic = reported(
+            r#"{"usage":{"input_tokens":10,"cache_creation_input_tokens":30,"cache_read_input_tokens":5,
+                "cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20},
+                "output_tokens":7}}"#,
+        );
+        assert_eq!(anthropic.input, Some(45));
+        let tokens = anthropic.tokens(45, 7);
+        assert_eq!((tokens.cache_read, tokens.cache_write_5m, tokens.cache_write_1h), (5, 10, 20));
     }
 
     #[test]
@@ -183,10 +306,6 @@ mod tests {
         let later = reported(r#"{"usage":{"prompt_tokens":12,"completion_tokens":1}}"#);
         let mut merged = later;
         merged.merge(reported(r#"{"usage":{"prompt_tokens":0,"completion_tokens":7}}"#));
-        assert_eq!(
-            merged,
-            Reported { input: Some(12), output: Some(7) },
-            "the later one, as far as it says"
-        );
+        assert_eq!(merged, said(Some(12), Some(7)), "the later one, as far as it says");
     }
 }

@@ -1,9 +1,10 @@
 //! Connected apps: what a person allowed, by app, with what came of it; and the end of one.
 use super::{
-    Error, Operation, Tx,
+    Error, FromRow, Operation, Row, Tx,
     audit::{self, Act},
     keys_end::{self, Which},
     keys_list::NewestKeys,
+    usage::usage_sums,
 };
 use crate::model::{GrantId, Hash, Key, Timestamp, Usage, UserId};
 use std::collections::BTreeMap;
@@ -71,6 +72,18 @@ impl Operation for AppsOf {
     }
 }
 
+struct DayOfApp {
+    app: String,
+    day: i64,
+    usage: Usage,
+}
+
+impl FromRow for DayOfApp {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok(Self { app: row.take()?, day: row.take()?, usage: Usage::from_row(row)? })
+    }
+}
+
 impl AppsOf {
     async fn add_use(&self, tx: &mut Tx<'_>, apps: &mut [Connected]) -> Result<(), Error> {
         let used: Vec<(String, Option<Timestamp>)> = tx
@@ -80,24 +93,21 @@ impl AppsOf {
                 (&self.user,),
             )
             .await?;
-        let days: Vec<(String, i64, i64, i64, i64)> = tx
+        let days: Vec<DayOfApp> = tx
             .all(
-                "SELECT app, day, CAST(SUM(calls) AS BIGINT), CAST(SUM(input_tokens) AS BIGINT),
-                     CAST(SUM(output_tokens) AS BIGINT)
-                 FROM usage WHERE user_id = $1 AND day >= $2 GROUP BY app, day",
+                concat!(
+                    "SELECT app, day, ",
+                    usage_sums!(),
+                    " FROM usage WHERE user_id = $1 AND day >= $2 GROUP BY app, day"
+                ),
                 (&self.user, self.since),
             )
             .await?;
         for app in apps {
             let last = used.iter().find(|(id, _)| *id == app.id);
             app.last_used_at = last.and_then(|(_, at)| *at);
-            let own = days.iter().filter(|(id, ..)| *id == app.id);
-            app.days = own
-                .map(|(_, day, calls, input, output)| {
-                    let (calls, input_tokens, output_tokens) = (*calls, *input, *output);
-                    (*day, Usage { calls, input_tokens, output_tokens })
-                })
-                .collect();
+            let own = days.iter().filter(|used| used.app == app.id);
+            app.days = own.map(|used| (used.day, used.usage)).collect();
         }
         Ok(())
     }
@@ -119,11 +129,7 @@ impl Connected {
     /// Of all those days.
     #[must_use]
     pub fn used(&self) -> Usage {
-        self.days.values().fold(Usage::default(), |sum, day| Usage {
-            calls: sum.calls + day.calls,
-            input_tokens: sum.input_tokens + day.input_tokens,
-            output_tokens: sum.output_tokens + day.output_tokens,
-        })
+        self.days.values().copied().sum()
     }
 }
 

@@ -12,14 +12,17 @@
 //! ```
 //! One table per state; leaving one is `DELETE … RETURNING`, and that decides every race.
 pub mod accounts;
+pub mod activity;
 pub mod apps;
 pub mod audit;
 mod backup;
 pub mod books;
+pub mod calls;
 pub mod changes;
 pub mod codes;
 mod error;
 pub mod grants;
+mod journal;
 pub mod keys;
 pub mod keys_end;
 pub mod keys_list;

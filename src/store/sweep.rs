@@ -1,10 +1,12 @@
 //! Rows that nothing needs any more, taken away a few at a time (row O2).
 use super::{Error, Operation, Tx};
-use crate::model::{ConnectRequest, Hash, KeyId, Timestamp};
+use crate::model::{ChargeId, ConnectRequest, Hash, KeyId, Lifetime, Timestamp};
 
 /// One round: up to 500 rows of each table.
 pub struct Sweep {
     pub at: Timestamp,
+    /// How long single calls stay in the books; their sums stay.
+    pub calls_kept: Lifetime,
 }
 
 impl Sweep {
@@ -48,7 +50,15 @@ impl Operation for Sweep {
                 (self.at.plus(-Self::GRANT_KEPT),),
             )
             .await?;
-        Ok(hashes + keys.len() + changes.len() + grants.len())
+        let before = ChargeId::first_at(self.at.plus(-self.calls_kept.seconds()));
+        let calls: Vec<(ChargeId,)> = tx
+            .all(
+                "DELETE FROM calls WHERE id IN
+                     (SELECT id FROM calls WHERE id < $1 ORDER BY id LIMIT 500) RETURNING id",
+                (before,),
+            )
+            .await?;
+        Ok(hashes + keys.len() + changes.len() + grants.len() + calls.len())
     }
 }
 
@@ -100,11 +110,6 @@ impl Sweep {
                 "DELETE FROM password_resets WHERE hash IN
                      (SELECT hash FROM password_resets WHERE expires_at <= $1 LIMIT 500) RETURNING hash",
                 0,
-            ),
-            (
-                "DELETE FROM booked_batches WHERE id IN
-                     (SELECT id FROM booked_batches WHERE at <= $1 LIMIT 500) RETURNING id",
-                Self::CHANGE_KEPT,
             ),
         ];
         let mut gone = 0;

@@ -1,20 +1,20 @@
-//! What was used: one row per key, model and day, added to in batches.
-use super::{Error, Operation, Tx};
-use crate::model::{Hash, KeyId, Timestamp, Tokens, Usage, UserId};
-use std::collections::BTreeMap;
+//! What was used: one row per key, model and day, added to in the transaction that writes the calls themselves.
+use super::{Error, FromRow, Operation, Params, Row, Tx, Value, calls, value::Param as _};
+use crate::model::{Charge, ChargeId, KeyId, TeamId, Timestamp, Usage, UserId};
+use std::collections::{BTreeMap, HashSet};
 
-/// Adds a batch of calls to the totals, and notes when keys were last used.
+/// Writes calls, adds them to the sums, and notes when keys were last used.
 ///
-/// A batch has an id, kept for a day: one whose answer was lost may be written again, and counts once.
+/// A row counts once, however often it is written: after an answer that was lost, after a crash.
 pub struct RecordUsage {
-    id: Hash,
-    at: Timestamp,
-    sums: BTreeMap<(KeyId, String, i64), Sum>,
+    /// Sorted by name.
+    rows: Vec<(ChargeId, Charge)>,
     used: BTreeMap<KeyId, Timestamp>,
 }
 
 struct Sum {
     user: UserId,
+    team: Option<TeamId>,
     app: String,
     usage: Usage,
     estimated: i64,
@@ -23,76 +23,79 @@ struct Sum {
 }
 
 impl RecordUsage {
-    /// Summed and sorted, so that two batches lock the rows they share in the same order.
     #[must_use]
-    pub fn new(id: Hash, calls: Vec<Tokens>, touched: Vec<(KeyId, Timestamp)>) -> Self {
-        let moments = calls.iter().map(|call| call.at).chain(touched.iter().map(|(_, at)| *at));
-        let at = moments.max().unwrap_or(Timestamp(0));
-        let used = touched.into_iter().collect();
-        let mut batch = Self { id, at, sums: BTreeMap::new(), used };
-        for call in calls {
-            let last = batch.used.entry(call.key.clone()).or_insert(call.at);
-            *last = call.at.max(*last);
-            let sum = batch
-                .sums
-                .entry((call.key, call.model, call.at.day()))
-                .or_insert_with(|| Sum::new(call.user, call.app));
-            sum.usage.calls += 1;
-            sum.usage.input_tokens = sum.usage.input_tokens.saturating_add(call.input);
-            sum.usage.output_tokens = sum.usage.output_tokens.saturating_add(call.output);
-            sum.estimated += i64::from(call.estimated);
-            sum.aborted += i64::from(call.aborted);
-            sum.failed += i64::from(call.failed);
+    pub fn new(mut rows: Vec<(ChargeId, Charge)>, touched: Vec<(KeyId, Timestamp)>) -> Self {
+        rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut used = BTreeMap::new();
+        let of_rows = rows.iter().map(|(_, charge)| (charge.key.clone(), charge.at));
+        for (key, at) in touched.into_iter().chain(of_rows) {
+            let last = used.entry(key).or_insert(at);
+            *last = at.max(*last);
         }
-        batch
+        Self { rows, used }
+    }
+
+    /// Those of the rows that are in the books already.
+    async fn known(&self, tx: &mut Tx<'_>) -> Result<HashSet<ChargeId>, Error> {
+        let (Some((first, _)), Some((last, _))) = (self.rows.first(), self.rows.last()) else {
+            return Ok(HashSet::new());
+        };
+        let known: Vec<(ChargeId,)> =
+            tx.all("SELECT id FROM calls WHERE id >= $1 AND id <= $2", (first, last)).await?;
+        Ok(known.into_iter().map(|(id,)| id).collect())
     }
 }
 
-impl Sum {
-    fn new(user: UserId, app: String) -> Self {
-        Self { user, app, usage: Usage::default(), estimated: 0, aborted: 0, failed: 0 }
+/// Sorted, so that two batches lock the rows they share in the same order.
+fn sums<'a>(rows: impl Iterator<Item = &'a Charge>) -> BTreeMap<(KeyId, String, i64), Sum> {
+    let mut sums = BTreeMap::new();
+    for charge in rows {
+        let place = (charge.key.clone(), charge.model.clone(), charge.at.day());
+        let sum = sums.entry(place).or_insert_with(|| Sum {
+            user: charge.user.clone(),
+            team: charge.team.clone(),
+            app: charge.app.clone(),
+            usage: Usage::default(),
+            estimated: 0,
+            aborted: 0,
+            failed: 0,
+        });
+        sum.usage += charge.usage();
+        sum.estimated += i64::from(charge.estimated);
+        sum.aborted += i64::from(charge.aborted);
+        sum.failed += i64::from(charge.failed);
     }
+    sums
 }
 
 impl Operation for RecordUsage {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        let first: Option<(Hash,)> = tx
-            .optional(
-                "INSERT INTO booked_batches (id, at) VALUES ($1, $2)
-                 ON CONFLICT (id) DO NOTHING RETURNING id",
-                (self.id, self.at),
-            )
-            .await?;
-        if first.is_none() {
-            return Ok(());
+        let known = self.known(tx).await?;
+        let fresh = || self.rows.iter().filter(|(id, _)| !known.contains(id));
+        for (id, charge) in fresh() {
+            calls::insert(tx, id, charge).await?;
         }
-        for ((key, model, day), sum) in &self.sums {
+        for (place, sum) in sums(fresh().map(|(_, charge)| charge)) {
             tx.run(
-                "INSERT INTO usage (key_id, model, day, user_id, app, calls, input_tokens,
-                     output_tokens, estimated_calls, aborted_calls, failed_calls)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                "INSERT INTO usage (key_id, model, day, user_id, team_id, app, calls, input_tokens,
+                     output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost,
+                     unpriced_calls, estimated_calls, aborted_calls, failed_calls)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
                  ON CONFLICT (key_id, model, day) DO UPDATE SET
                      calls = usage.calls + excluded.calls,
                      input_tokens = usage.input_tokens + excluded.input_tokens,
                      output_tokens = usage.output_tokens + excluded.output_tokens,
+                     cache_read_tokens = usage.cache_read_tokens + excluded.cache_read_tokens,
+                     cache_write_tokens = usage.cache_write_tokens + excluded.cache_write_tokens,
+                     reasoning_tokens = usage.reasoning_tokens + excluded.reasoning_tokens,
+                     cost = usage.cost + excluded.cost,
+                     unpriced_calls = usage.unpriced_calls + excluded.unpriced_calls,
                      estimated_calls = usage.estimated_calls + excluded.estimated_calls,
                      aborted_calls = usage.aborted_calls + excluded.aborted_calls,
                      failed_calls = usage.failed_calls + excluded.failed_calls",
-                (
-                    key,
-                    model,
-                    *day,
-                    &sum.user,
-                    &sum.app,
-                    sum.usage.calls,
-                    sum.usage.input_tokens,
-                    sum.usage.output_tokens,
-                    sum.estimated,
-                    sum.aborted,
-                    sum.failed,
-                ),
+                (place, sum),
             )
             .await?;
         }
@@ -108,6 +111,62 @@ impl Operation for RecordUsage {
     }
 }
 
+impl Params for ((KeyId, String, i64), Sum) {
+    fn into_values(self) -> Vec<Value> {
+        let ((key, model, day), sum) = self;
+        let usage = sum.usage;
+        vec![
+            key.to_value(),
+            model.to_value(),
+            day.to_value(),
+            sum.user.to_value(),
+            sum.team.to_value(),
+            sum.app.to_value(),
+            usage.calls.to_value(),
+            usage.input_tokens.to_value(),
+            usage.output_tokens.to_value(),
+            usage.cache_read_tokens.to_value(),
+            usage.cache_write_tokens.to_value(),
+            usage.reasoning_tokens.to_value(),
+            usage.cost.to_value(),
+            usage.unpriced_calls.to_value(),
+            sum.estimated.to_value(),
+            sum.aborted.to_value(),
+            sum.failed.to_value(),
+        ]
+    }
+}
+
+/// The columns of a [`Usage`], in order. Postgres sums BIGINT into NUMERIC, which is none of our kinds.
+macro_rules! usage_sums {
+    () => {
+        "CAST(COALESCE(SUM(calls), 0) AS BIGINT),
+         CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT),
+         CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT),
+         CAST(COALESCE(SUM(cache_read_tokens), 0) AS BIGINT),
+         CAST(COALESCE(SUM(cache_write_tokens), 0) AS BIGINT),
+         CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT),
+         CAST(COALESCE(SUM(cost), 0) AS BIGINT),
+         CAST(COALESCE(SUM(unpriced_calls), 0) AS BIGINT)"
+    };
+}
+pub(super) use usage_sums;
+
+impl FromRow for Usage {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok(Self {
+            calls: row.take()?,
+            input_tokens: row.take()?,
+            output_tokens: row.take()?,
+            cache_read_tokens: row.take()?,
+            cache_write_tokens: row.take()?,
+            reasoning_tokens: row.take()?,
+            cost: row.take()?,
+            unpriced_calls: row.take()?,
+        })
+    }
+}
+
 /// Totals of one key, over all models and days.
 pub struct UsageOfKey(pub KeyId);
 
@@ -115,70 +174,35 @@ impl Operation for UsageOfKey {
     type Output = Usage;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Usage, Error> {
-        // Postgres sums BIGINT into NUMERIC, which is none of our kinds.
-        let (calls, input_tokens, output_tokens) = tx
-            .one(
-                "SELECT CAST(COALESCE(SUM(calls), 0) AS BIGINT),
-                        CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT),
-                        CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT)
-                 FROM usage WHERE key_id = $1",
-                (&self.0,),
-            )
-            .await?;
-        Ok(Usage { calls, input_tokens, output_tokens })
+        tx.one(concat!("SELECT ", usage_sums!(), " FROM usage WHERE key_id = $1"), (&self.0,)).await
     }
 }
 
 /// Totals of a person, by key.
 pub struct UsageOfUser(pub UserId);
 
+struct OfKey(KeyId, Usage);
+
+impl FromRow for OfKey {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok(Self(row.take()?, Usage::from_row(row)?))
+    }
+}
+
 impl Operation for UsageOfUser {
     type Output = BTreeMap<KeyId, Usage>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
-        let rows: Vec<(KeyId, i64, i64, i64)> = tx
+        let rows: Vec<OfKey> = tx
             .all(
-                "SELECT key_id, CAST(SUM(calls) AS BIGINT), CAST(SUM(input_tokens) AS BIGINT),
-                        CAST(SUM(output_tokens) AS BIGINT)
-                 FROM usage WHERE user_id = $1 GROUP BY key_id",
+                concat!(
+                    "SELECT key_id, ",
+                    usage_sums!(),
+                    " FROM usage WHERE user_id = $1 GROUP BY key_id"
+                ),
                 (&self.0,),
             )
             .await?;
-        let usage = |(key, calls, input_tokens, output_tokens)| {
-            (key, Usage { calls, input_tokens, output_tokens })
-        };
-        Ok(rows.into_iter().map(usage).collect())
-    }
-}
-
-/// What a key used of a model on a day.
-#[derive(Debug, Clone)]
-pub struct KeyDay {
-    pub model: String,
-    /// Days since 1970, UTC.
-    pub day: i64,
-    pub input_tokens: i64,
-    pub output_tokens: i64,
-}
-
-pub struct DaysOfKey(pub KeyId);
-
-impl Operation for DaysOfKey {
-    type Output = Vec<KeyDay>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
-        let rows: Vec<(String, i64, i64, i64)> = tx
-            .all(
-                "SELECT model, day, input_tokens, output_tokens FROM usage WHERE key_id = $1",
-                (&self.0,),
-            )
-            .await?;
-        let day = |(model, day, input_tokens, output_tokens)| KeyDay {
-            model,
-            day,
-            input_tokens,
-            output_tokens,
-        };
-        Ok(rows.into_iter().map(day).collect())
+        Ok(rows.into_iter().map(|OfKey(key, usage)| (key, usage)).collect())
     }
 }

@@ -2,8 +2,8 @@
 //! Columns are therefore only ever BIGINT, BOOLEAN, TEXT and BYTEA (BLOB).
 use super::Error;
 use crate::model::{
-    Dialect, GrantId, Hash, KeyId, Method, ModelList, Proof, Role, Source, TeamId, TeamRole, Terms,
-    Timestamp, UserId,
+    ChargeId, Dialect, GrantId, Hash, KeyId, Method, ModelList, NanoDollars, Proof, Role, Source,
+    TeamId, TeamRole, Terms, Timestamp, UserId,
 };
 
 /// One cell. `Bool` is what Postgres calls it; SQLite answers `Int`.
@@ -101,6 +101,8 @@ column!(UserId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
 column!(KeyId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
 column!(GrantId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
 column!(TeamId, Text, |id| id.as_str().into(), |s| Some(Self::named(&s)));
+column!(ChargeId, Text, |id| id.0.clone(), |s| Some(Self(s)));
+column!(NanoDollars, Int, |nano| nano.0, |n| Some(Self(n)));
 column!(TeamRole, Text, |role| role.name().into(), |s| Self::parse(&s));
 column!(Source, Text, |source| source.name().into(), |s| Self::parse(&s));
 column!(Method, Text, |method| method.name().into(), |s| Self::parse(&s));

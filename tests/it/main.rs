@@ -9,5 +9,6 @@ mod keys;
 mod ops;
 mod people;
 mod sign_in;
+mod spend;
 mod store;
 mod support;

@@ -7,7 +7,7 @@ use crate::{
 
 impl Manage {
     /// A key the actor may see; others are as unknown as none.
-    pub(super) async fn find(&self, actor: &Actor, named: &str) -> Result<Key, Refusal> {
+    pub(in crate::manage) async fn find(&self, actor: &Actor, named: &str) -> Result<Key, Refusal> {
         // Postgres knows no text with a NUL: nothing is named so.
         let found = if named.contains('\0') {
             None

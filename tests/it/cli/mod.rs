@@ -2,7 +2,7 @@ mod demo;
 mod people;
 mod prices;
 mod secrets;
-mod serving;
+pub(crate) mod serving;
 mod verbs;
 
 use crate::support::database;
@@ -29,6 +29,17 @@ impl Cli {
         );
         std::fs::write(folder.path().join("gatekey.toml"), settings).unwrap();
         Self { folder, port }
+    }
+
+    /// Besides the built-in model, one of an upstream's.
+    pub(crate) fn serve_models_of(&self, upstream: &str) {
+        let file = self.folder.path().join("gatekey.toml");
+        let more = format!(
+            "[[upstream]]\nname = \"openai\"\nkind = \"openai\"\nbase_url = \"{upstream}/v1\"\n\
+             api_key = \"sk-provider-key\"\n[[model]]\nname = \"gpt-4o-mini\"\nupstream = \"openai\"\n"
+        );
+        let settings = std::fs::read_to_string(&file).unwrap() + &more;
+        std::fs::write(file, settings).unwrap();
     }
 
     pub(crate) fn url(&self) -> String {

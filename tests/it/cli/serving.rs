@@ -3,7 +3,7 @@ use crate::support::soon;
 use serde_json::{Value, json};
 use std::process::{Child, Stdio};
 
-pub(super) struct Running(pub(super) Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -13,7 +13,7 @@ impl Drop for Running {
 }
 
 impl Cli {
-    pub(super) async fn serve(&self) -> Running {
+    pub(crate) async fn serve(&self) -> Running {
         let mut command = self.command(&["serve"]);
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();

@@ -1,6 +1,6 @@
 use crate::support::{Door, EDITOR, Gate};
 use gatekey::{
-    model::Timestamp,
+    model::{Lifetime, Timestamp},
     store::{Error, Operation, Tx, sweep::Sweep},
 };
 
@@ -21,6 +21,10 @@ impl Operation for Rows {
     }
 }
 
+fn sweep_at(now: i64) -> Sweep {
+    Sweep { at: Timestamp(now), calls_kept: Lifetime::days(90) }
+}
+
 #[tokio::test]
 async fn o2_expired_rows_go_and_live_ones_stay() {
     let gate = Gate::new("sweep").await;
@@ -28,7 +32,7 @@ async fn o2_expired_rows_go_and_live_ones_stay() {
     browser.json_key().await;
     browser.open(EDITOR, "").await;
     gate.browser().get("/sso/login?return_to=/").await;
-    let sweep = async || gate.store.write(Sweep { at: Timestamp(gate.now()) }).await.unwrap();
+    let sweep = async || gate.store.write(sweep_at(gate.now())).await.unwrap();
     assert_eq!(sweep().await, 0);
     assert_eq!(gate.store.read(Rows).await.unwrap(), [1, 1, 1, 1]);
     gate.turn(3600);
@@ -80,7 +84,7 @@ async fn o2_codes_and_polls_that_nobody_fetched_go_and_tombstones_stay_a_while()
         door.begin(&gate).await;
     }
     let waiting = async || gate.store.read(Waiting).await.unwrap();
-    let sweep = async || gate.store.write(Sweep { at: Timestamp(gate.now()) }).await.unwrap();
+    let sweep = async || gate.store.write(sweep_at(gate.now())).await.unwrap();
     assert_eq!(waiting().await, [1, 1, 1, 1]);
     gate.turn(599);
     sweep().await;

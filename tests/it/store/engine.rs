@@ -1,6 +1,6 @@
 use crate::support::{Gate, database};
 use gatekey::{
-    model::{Hash, KeyId, Timestamp, Tokens, UserId},
+    model::{Charge, ChargeId, KeyId, NanoDollars, Timestamp, Tokens, UserId},
     store::{
         Error, Operation, Store, Tx,
         usage::{RecordUsage, UsageOfKey},
@@ -130,26 +130,31 @@ async fn two_servers_may_start_at_once_over_an_empty_database() {
 }
 
 #[tokio::test]
-async fn a_batch_of_usage_that_is_written_twice_counts_once() {
+async fn a_call_that_is_written_twice_counts_once() {
     let gate = Gate::new("engine_batch").await;
     let key = gate.generate(json!({})).await;
     let id = KeyId::named(key["token_id"].as_str().unwrap());
-    let call = Tokens {
+    let charge = Charge {
+        at: Timestamp(gate.now()),
+        request: "r".into(),
         key: id.clone(),
         user: UserId::named("default_user_id"),
+        team: None,
         app: String::new(),
         model: "gpt-4o".into(),
-        input: 7,
-        output: 5,
-        at: Timestamp(gate.now()),
+        tokens: Tokens { input: 7, output: 5, ..Tokens::default() },
+        cost: Some(NanoDollars(3)),
+        price: None,
         estimated: false,
         aborted: false,
         failed: false,
     };
-    let batch = || RecordUsage::new(Hash::of("a batch"), vec![call.clone(), call.clone()], vec![]);
-    for _ in 0..2 {
-        gate.store.write(batch()).await.unwrap();
+    let row = |count| (ChargeId::new(charge.at, count, 1), charge.clone());
+    // The second batch overlaps the first, as a replay after a crash may.
+    for batch in [vec![row(1), row(2)], vec![row(1), row(2)], vec![row(3), row(2)]] {
+        gate.store.write(RecordUsage::new(batch, vec![])).await.unwrap();
     }
     let usage = gate.store.read(UsageOfKey(id)).await.unwrap();
-    assert_eq!((usage.calls, usage.input_tokens, usage.output_tokens), (2, 14, 10));
+    assert_eq!((usage.calls, usage.input_tokens, usage.output_tokens), (3, 21, 15));
+    assert_eq!((usage.cost, usage.unpriced_calls), (NanoDollars(9), 0));
 }

@@ -20,6 +20,13 @@ fn statements(file: &str) -> Vec<String> {
             format!("SELECT COUNT(*) FROM keys WHERE {literal} ORDER BY created_at, id")
         } else if before.ends_with("delete_keys!(") {
             format!("DELETE FROM keys WHERE id IN (SELECT id FROM keys WHERE {literal} LIMIT 500)")
+        } else if before.ends_with("by_day!(") {
+            let whole = "WHERE day >= $1 AND day <= $2";
+            format!("SELECT day FROM usage {whole} {literal} GROUP BY day, model")
+        } else if before.ends_with(" by!(") {
+            format!("SELECT {literal} FROM usage WHERE day >= $1 AND day <= $2 GROUP BY {literal}")
+        } else if before.ends_with("page!(") {
+            format!("SELECT id FROM calls WHERE id >= $1 AND id < $2 {literal} ORDER BY id DESC")
         } else if before.ends_with("lines!(") {
             format!("SELECT id FROM audit WHERE {literal} AND at >= $5 ORDER BY at DESC, id DESC")
         } else {
@@ -51,8 +58,11 @@ async fn nothing_scans_a_table_that_grows() {
     let (mut judged, mut walks) = (0, Vec::new());
     for file in [
         "accounts",
+        "activity",
         "apps",
         "audit",
+        "books",
+        "calls",
         "changes",
         "codes",
         "grants",

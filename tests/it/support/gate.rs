@@ -138,8 +138,14 @@ impl Gate {
 
     /// All that lies on the disk; of SQLite only.
     pub(crate) fn disk(&self) -> Vec<u8> {
-        let files = std::fs::read_dir(self.folder.path()).unwrap();
-        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+        fn all(folder: &Path) -> Vec<u8> {
+            let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            let read = |path: std::path::PathBuf| {
+                if path.is_dir() { all(&path) } else { std::fs::read(path).unwrap() }
+            };
+            paths.flat_map(read).collect()
+        }
+        all(self.folder.path())
     }
 
     pub(crate) fn browser(&self) -> Browser {
@@ -183,8 +189,11 @@ impl Gate {
         self.manage("/v1/chat/completions", key, body).await
     }
 
+    /// Calls and tokens of a key.
     pub(crate) async fn usage(&self, key: &str) -> Value {
-        self.get("/key/info", key).await.json()["info"]["usage"].clone()
+        let usage = self.get("/key/info", key).await.json()["info"]["usage"].clone();
+        let named = ["calls", "input_tokens", "output_tokens"];
+        named.into_iter().map(|name| (name.to_owned(), usage[name].clone())).collect()
     }
 
     /// A local account; the password is the name twice.

@@ -117,10 +117,15 @@ async fn messages(State(known): Shared, request: Request) -> Response {
         let event = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
         return ([(header::CONTENT_TYPE, "text/event-stream")], event).into_response();
     }
+    let usage = json!({"input_tokens": 11, "output_tokens": 7});
+    let said = wish(&body);
+    let said =
+        said.strip_prefix("usage: ").map(|text| serde_json::from_str::<Value>(text).unwrap());
+    let usage = said.unwrap_or(usage);
     if body["stream"] != true {
         let whole = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": body["model"],
             "content": [{"type": "text", "text": "Hi there"}], "stop_reason": "end_turn", "stop_sequence": null,
-            "usage": {"input_tokens": 11, "output_tokens": 7}});
+            "usage": usage});
         return packed(&wish(&body), "application/json", whole.to_string());
     }
     let event =
@@ -128,7 +133,7 @@ async fn messages(State(known): Shared, request: Request) -> Response {
     let mut events = vec![event(
         json!({"type": "message_start", "message": {"id": "msg_1", "type": "message",
         "role": "assistant", "model": body["model"], "content": [], "stop_reason": null, "stop_sequence": null,
-        "usage": {"input_tokens": 11, "output_tokens": 1}}}),
+        "usage": at_first(&usage)}}),
     )];
     events.push(event(json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})));
     events.push(event(json!({"type": "ping"})));
@@ -137,9 +142,16 @@ async fn messages(State(known): Shared, request: Request) -> Response {
         events.push(event(json!({"type": "content_block_delta", "index": 0, "delta": delta})));
     }
     events.push(event(json!({"type": "content_block_stop", "index": 0})));
-    events.push(event(json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}})));
+    events.push(event(json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": usage["output_tokens"]}})));
     events.push(event(json!({"type": "message_stop"})));
     streamed(&known, &wish(&body), &events)
+}
+
+/// What `message_start` says of it: the prompt, and a first token.
+fn at_first(usage: &Value) -> Value {
+    let mut usage = usage.clone();
+    usage["output_tokens"] = json!(1);
+    usage
 }
 
 async fn count(State(known): Shared, request: Request) -> Response {
