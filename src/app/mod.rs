@@ -58,7 +58,8 @@ impl App {
         let idps = Idps::new(config, &outbound, &clock);
         let parts = (store.clone(), books.clone(), clock.clone(), entropy.clone());
         signin::reconcile((&idps, &config.signin), (&store, &clock, &entropy)).await?;
-        let guard = Guard::open(parts, &config.server, &shutdown).await?;
+        let guard =
+            Guard::open(parts, (&config.server, config.limits.calendar.clone()), &shutdown).await?;
         let (setup, setup_path) =
             signin::offer_setup(config, &store, &clock, &entropy).await?.unzip();
 
@@ -111,6 +112,7 @@ impl Shared {
         let journey = Journey::new(config, world.clone(), site.clone(), guard.clone());
         let known = manage::Known {
             keyring,
+            rules: Arc::new(config.limits.clone()),
             domains: config.idps.iter().flat_map(|idp| idp.domains.clone()).collect(),
         };
         let manage = Manage::new(world.clone(), site.clone(), guard.clone(), books.clone(), known);

@@ -1,7 +1,7 @@
 //! `gatekey key`.
 use super::{failure::Failure, opened::Opened, table};
 use crate::{
-    model::{AccessKey, Key, KeyId, Lifetime, ModelList, Timestamp},
+    model::{AccessKey, Key, KeyId, Lifetime, Limits, ModelList, NanoDollars, Timestamp, Window},
     store::{
         keys::{CreateKey, FreshKey, MayOwn},
         keys_end::{EndKeys, Which},
@@ -40,6 +40,13 @@ pub(super) struct Create {
     /// The models it may call, separated by commas; * stands for any characters [default: all]
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
+    /// What it may spend, in dollars, such as 20 or 0.125 [default: as the settings say, or no limit]
+    #[arg(long, value_name = "DOLLARS", value_parser = NanoDollars::parse)]
+    max_budget: Option<NanoDollars>,
+    /// When the budget begins anew: daily, weekly, monthly, or so long after its first call (24h, 7d, 1mo) [default:
+    /// never]
+    #[arg(long, value_name = "WINDOW", requires = "max_budget")]
+    budget_duration: Option<Window>,
 }
 
 #[derive(Args)]
@@ -93,6 +100,14 @@ impl Create {
             }
             (None, None) => return Err(Failure::usage("say whose key: --user, --team, or both")),
         };
+        let asked = Limits {
+            max_budget: self.max_budget,
+            budget_duration: self.budget_duration,
+            ..Limits::default()
+        };
+        let allowed = opened.config.limits.of_key(asked, self.duration);
+        let (limits, duration) =
+            allowed.map_err(|(field, why)| Failure::failed(format!("{field} {why}")))?;
         let secret = AccessKey::new(opened.entropy.draw());
         let key = FreshKey {
             id: KeyId::new(opened.entropy.draw()),
@@ -106,7 +121,9 @@ impl Create {
             models: ModelList(self.models),
             metadata: "{}".into(),
             signed_in_at: at,
-            expires_at: self.duration.map(|duration| at.plus(duration.seconds())),
+            expires_at: duration.map(|duration| at.plus(duration.seconds())),
+            limits: limits.into(),
+            parent: None,
         };
         match opened.store.write(CreateKey { key, by: None, act: opened.act() }).await? {
             MayOwn::Yes => {}

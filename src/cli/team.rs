@@ -1,7 +1,7 @@
 //! `gatekey team`.
 use super::{failure::Failure, opened::Opened, table};
 use crate::{
-    model::{Member, ModelList, Team, TeamId, TeamRole, Timestamp},
+    model::{KeptLimits, Member, ModelList, Team, TeamId, TeamRole, Timestamp},
     store::{
         leaving::{Back, Leave, Return, Who},
         members::{AddMembers, MembersOf, RemoveMember},
@@ -136,6 +136,7 @@ impl New {
             models: ModelList(self.models),
             metadata: "{}".into(),
             blocked: None,
+            limits: KeptLimits::default(),
         };
         let new = NewTeam { team, members: Vec::new(), act: opened.act() };
         if opened.store.write(new).await? != Made::Done {

@@ -4,6 +4,7 @@
 //! Never here: a connection, a listener, or a change of the environment.
 mod connect;
 mod idps;
+mod limits;
 mod litellm;
 mod reader;
 mod secret;
@@ -14,6 +15,7 @@ mod upstreams;
 
 pub use connect::Connect;
 pub use idps::{Endpoints, Headers, Idp, Kind as IdpKind, Microsoft, Names as ClaimNames};
+pub use limits::{Generate, LimitRules};
 pub use reader::Problem;
 pub use secret::{Keyring, Secret};
 pub use server::{Database, LogFormat, SecretSource, Server};
@@ -32,6 +34,7 @@ pub struct Config {
     pub server: Server,
     pub connect: Connect,
     pub signin: Signin,
+    pub limits: LimitRules,
     pub idps: Vec<Idp>,
     pub upstreams: Vec<Upstream>,
     pub models: Vec<Model>,
@@ -82,6 +85,7 @@ impl Config {
         let server = Server::read(&mut reader);
         let connect = Connect::read(&mut reader);
         let signin = Signin::read(&mut reader);
+        let limits = LimitRules::read(&mut reader);
         let mut idps = idps::read(&mut reader, signin.policy.looks_at_groups());
         idps.extend(litellm::idps(&mut reader));
         idps::ask_for_groups(&mut idps, signin.policy.looks_at_groups());
@@ -91,7 +95,7 @@ impl Config {
         let models = upstreams::read_models(&mut reader, &upstreams);
         litellm::warn_of_the_rest(&mut reader);
         let warnings = reader.finish()?;
-        Ok(Self { server, connect, signin, idps, upstreams, models, warnings })
+        Ok(Self { server, connect, signin, limits, idps, upstreams, models, warnings })
     }
 }
 

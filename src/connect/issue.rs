@@ -2,7 +2,7 @@
 use super::{IssuedKey, Journey};
 use crate::{
     model::{
-        AccessKey, App, Challenge, Code, Hash, Key, KeyId, Lifetime, Reply, TeamId, Terms,
+        AccessKey, App, Challenge, Code, Hash, Key, KeyId, Lifetime, Limits, Reply, TeamId, Terms,
         Timestamp, UserCode, UserId,
     },
     store::{
@@ -50,7 +50,10 @@ impl Journey {
             user: owner.user.clone(),
             app: parent.and_then(|parent| parent.app.clone()).unwrap_or(app.id),
             team: owner.team.clone(),
-            terms: parent.map_or_else(|| terms.clone(), |parent| self.within(parent, terms, at)),
+            terms: self.bound(
+                parent.map_or_else(|| terms.clone(), |parent| self.within(parent, terms, at)),
+                parent,
+            ),
             sent_to: reply
                 .address()
                 .and_then(|to| to.to_string().split('?').next().map(str::to_owned)),
@@ -64,6 +67,15 @@ impl Journey {
         let ends = parent.child_ends(at, wanted, self.settings.renew_within);
         let ends = terms.ends_at.map_or(ends, |asked| asked.min(ends));
         Terms { models: parent.models.clone(), ends_at: Some(ends), ..terms.clone() }
+    }
+
+    /// A key that another begets spends with that one; a new one has what the settings give every key.
+    fn bound(&self, terms: Terms, parent: Option<&Key>) -> Terms {
+        let limits = match (&terms.limit, parent) {
+            (None, Some(_)) => Limits::default(),
+            (asked, _) => self.limits.of_app(asked.as_ref()),
+        };
+        Terms { limits: limits.into(), ..terms }
     }
 
     /// What the store keeps and what the app gets. The reply decides, not the dialect.

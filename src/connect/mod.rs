@@ -32,7 +32,7 @@ pub use refusal::Refusal;
 pub use settled::{IssuedKey, Settled};
 
 use crate::{
-    config::{Config, Connect},
+    config::{Config, Connect, LimitRules},
     guard::Guard,
     model::{Hash, UserId},
     store::Store,
@@ -51,6 +51,7 @@ pub struct Journey {
     site: Site,
     guard: Guard,
     settings: Arc<Connect>,
+    limits: Arc<LimitRules>,
     throttles: Arc<Throttles>,
 }
 
@@ -96,7 +97,8 @@ impl Journey {
             typed: Throttle::new(TYPED, clock.clone()),
         };
         let settings = Arc::new(config.connect.clone());
-        Self { store, clock, entropy, site, guard, settings, throttles: Arc::new(throttles) }
+        let (limits, throttles) = (Arc::new(config.limits.clone()), Arc::new(throttles));
+        Self { store, clock, entropy, site, guard, settings, limits, throttles }
     }
 }
 

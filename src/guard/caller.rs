@@ -1,5 +1,5 @@
 //! A request that carried a live key. The only way to have a [`Caller`] is to have checked.
-use super::{Dead, Guard, Leash, key_header};
+use super::{Accounts, Dead, Guard, Leash, key_header};
 use crate::{
     model::{AccessKey, Key},
     store,
@@ -18,6 +18,8 @@ pub struct Caller {
     pub key: Arc<Key>,
     /// What ends the calls that it begins.
     pub leash: Arc<Leash>,
+    /// Everybody whose limits bind it.
+    pub accounts: Accounts,
 }
 
 /// Why there is no caller; each surface has its own words for it.
@@ -131,8 +133,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoCaller> {
         let secret = key_header::find(&parts.headers)?;
         let from = ClientAddress::of(parts, &Site::from_ref(state)).place();
-        let (key, leash) = Guard::from_ref(state).judge(&secret, from).await?;
-        Ok(Self { key, leash })
+        let (key, leash, accounts) = Guard::from_ref(state).judge(&secret, from).await?;
+        Ok(Self { key, leash, accounts })
     }
 }
 

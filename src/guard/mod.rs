@@ -6,16 +6,18 @@
 mod caller;
 mod key_header;
 mod leash;
+mod ledgers;
 mod misses;
 mod table;
 
 pub use caller::{Caller, NoCaller, PresentedKey};
 pub(crate) use key_header::KEY_HEADERS;
 pub use leash::Leash;
+pub use ledgers::{Account, Accounts, Refused, Reservation};
 
 use crate::{
     config::{Secret, Server},
-    model::{AccessKey, Hash, Key, KeyState, Lifetime, Timestamp},
+    model::{AccessKey, Calendar, Hash, Key, KeyState, Lifetime, Timestamp},
     store::{
         self, Store,
         audit::{Act, Note},
@@ -60,6 +62,7 @@ struct Inner {
     /// Counts applied batches: an entry read before one must not be kept after it.
     generation: AtomicU64,
     leashes: leash::Leashes,
+    ledgers: ledgers::Ledgers,
     revoke_grace: Lifetime,
     /// The server cuts all calls.
     cut: CancellationToken,
@@ -80,12 +83,13 @@ pub enum Dead {
 impl Guard {
     pub async fn open(
         (store, books, clock, entropy): (Store, Books, Clock, Entropy),
-        server: &Server,
+        (server, calendar): (&Server, Calendar),
         shutdown: &Shutdown,
     ) -> Result<Self, store::Error> {
         let seen = store.read(LastChange).await?;
         let inner = Inner {
             table: Table::new(),
+            ledgers: ledgers::Ledgers::new(store.clone(), books.clone(), calendar),
             misses: misses::Misses::new(&clock),
             seen: tokio::sync::Mutex::new(seen),
             current_at: AtomicI64::new(clock.now().0),
@@ -155,7 +159,7 @@ impl Guard {
         &self,
         secret: &AccessKey,
         from: IpAddr,
-    ) -> Result<(Arc<Key>, Arc<Leash>), Dead> {
+    ) -> Result<(Arc<Key>, Arc<Leash>, Accounts), Dead> {
         if self.is_master(secret) {
             return Err(Dead::Master);
         }
@@ -169,7 +173,7 @@ impl Guard {
                 if entry.touched.fetch_max(now.0, Ordering::Relaxed) + TOUCH <= now.0 {
                     self.0.books.touch(entry.key.id.clone(), now);
                 }
-                Ok((entry.key.clone(), entry.leash.clone()))
+                Ok((entry.key.clone(), entry.leash.clone(), entry.accounts.clone()))
             }
             KeyState::Expired => Err(Dead::Expired),
             KeyState::Blocked => Err(Dead::Blocked),
@@ -200,7 +204,8 @@ impl Guard {
             let Presented::Key(key) = read else {
                 return Err(self.no_key(read, hash, from, now).await);
             };
-            let entry = Arc::new(Entry::new(*key, inner.leashes.of(&hash)));
+            let accounts = inner.ledgers.of(&key, now).await.map_err(Dead::Trouble)?;
+            let entry = Arc::new(Entry::new(*key, inner.leashes.of(&hash), accounts));
             inner.table.insert(hash, entry.clone());
             if inner.generation.load(Ordering::SeqCst) == generation {
                 return Ok(entry);
@@ -232,6 +237,11 @@ impl Guard {
             Presented::Key(_) | Presented::Unknown => inner.misses.remember(hash, from),
         }
         Dead::Unknown
+    }
+
+    /// Everybody whose limits bind a key.
+    pub async fn accounts(&self, key: &Key) -> Result<Accounts, store::Error> {
+        self.0.ledgers.of(key, self.0.clock.now()).await
     }
 
     /// How many keys are in memory.

@@ -1,5 +1,5 @@
 //! Keys in memory, by the whole hash of their secret (advisory CVE-2026-35030: never by a part of it).
-use super::Leash;
+use super::{Accounts, Leash};
 use crate::{
     model::{Hash, Key},
     store::changes::Change,
@@ -19,12 +19,13 @@ pub(super) struct Entry {
     /// When its use was last noted.
     pub(super) touched: AtomicI64,
     pub(super) leash: Arc<Leash>,
+    pub(super) accounts: Accounts,
 }
 
 impl Entry {
-    pub(super) fn new(key: Key, leash: Arc<Leash>) -> Self {
+    pub(super) fn new(key: Key, leash: Arc<Leash>, accounts: Accounts) -> Self {
         let touched = key.last_used_at.map_or(0, |at| at.0);
-        Self { key: Arc::new(key), touched: AtomicI64::new(touched), leash }
+        Self { key: Arc::new(key), touched: AtomicI64::new(touched), leash, accounts }
     }
 }
 

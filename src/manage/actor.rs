@@ -36,7 +36,7 @@ where
         if guard.is_master(&secret) {
             return Ok(Self { key: None, rights: Rights::of_master(), address });
         }
-        let (key, _) = guard.judge(&secret, address.place()).await.map_err(NoCaller::from)?;
+        let (key, ..) = guard.judge(&secret, address.place()).await.map_err(NoCaller::from)?;
         let teams = Store::from_ref(state).read(TeamsOf(key.user.clone())).await?;
         Ok(Self { rights: Rights::of_key(&key, &teams), key: Some(key), address })
     }

@@ -19,18 +19,11 @@ pub(super) struct Body(Map<String, Value>);
 pub(super) const LONGEST_METADATA: usize = 16_384;
 
 /// LiteLLM's fields for what is not enforced yet: taking them in silence would be a promise.
-const NOT_ENFORCED: [&str; 27] = [
-    "max_budget",
-    "soft_budget",
-    "budget_duration",
+const NOT_ENFORCED: [&str; 20] = [
     "budget_id",
     "budget_limits",
-    "max_budget_in_team",
     "team_member_budget",
     "model_max_budget",
-    "max_parallel_requests",
-    "tpm_limit",
-    "rpm_limit",
     "model_rpm_limit",
     "model_tpm_limit",
     "tpm_limit_type",
@@ -196,7 +189,7 @@ impl Body {
         }
     }
 
-    fn take<T>(
+    pub(super) fn take<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(Value) -> Result<T, &'static str>,

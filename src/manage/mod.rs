@@ -6,6 +6,7 @@ mod body;
 mod chosen_id;
 mod cursor;
 mod key;
+mod limits;
 mod openrouter;
 mod page;
 mod refusal;
@@ -17,7 +18,7 @@ pub use actor::Actor;
 pub use refusal::Refusal;
 
 use crate::{
-    config::Keyring,
+    config::{Keyring, LimitRules},
     guard::Guard,
     store::{Store, books::Books},
     web::Site,
@@ -37,12 +38,14 @@ pub struct Manage {
     keyring: Arc<Keyring>,
     /// E-mail domains in which somebody made in advance is claimed at a sign-in.
     domains: Arc<[String]>,
+    rules: Arc<LimitRules>,
 }
 
 /// What of the settings this room looks at.
 pub struct Known {
     pub keyring: Arc<Keyring>,
     pub domains: Arc<[String]>,
+    pub rules: Arc<LimitRules>,
 }
 
 impl Manage {
@@ -54,8 +57,8 @@ impl Manage {
         books: Books,
         known: Known,
     ) -> Self {
-        let Known { keyring, domains } = known;
-        Self { store, clock, entropy, site, guard, books, keyring, domains }
+        let Known { keyring, domains, rules } = known;
+        Self { store, clock, entropy, site, guard, books, keyring, domains, rules }
     }
 }
 

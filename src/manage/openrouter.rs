@@ -3,11 +3,11 @@
 use super::Manage;
 use crate::{
     guard::{Caller, NoCaller},
-    model::{Each, Key, Limit, NanoDollars, Timestamp, Usage},
+    model::{Each, Key, NanoDollars, Timestamp, Usage, Window},
     store::{
         self,
         activity::{Activity, Of},
-        grants::TermsOf,
+        spent::Holder,
     },
     web,
 };
@@ -36,23 +36,26 @@ struct Figures {
     today: NanoDollars,
     week: NanoDollars,
     month: NanoDollars,
-    limit: Option<Limit>,
+    /// Its own budget, and what is booked on that.
+    budget: Option<Budget>,
+}
+
+#[derive(Clone, Copy)]
+struct Budget {
+    limit: NanoDollars,
+    window: Option<Window>,
+    spent: NanoDollars,
 }
 
 impl Figures {
-    /// Within the window of its limit.
+    /// Within the window of its budget.
     fn spent(&self) -> NanoDollars {
-        match self.limit.and_then(|limit| limit.each) {
-            None => self.all,
-            Some(Each::Daily) => self.today,
-            Some(Each::Weekly) => self.week,
-            Some(Each::Monthly) => self.month,
-        }
+        self.budget.map_or(self.all, |budget| budget.spent)
     }
 
     fn left(&self) -> Option<f64> {
-        let limit = self.limit?.dollars.0;
-        Some(NanoDollars((limit - self.spent().0).max(0)).dollars())
+        let budget = self.budget?;
+        Some(NanoDollars((budget.limit.0 - budget.spent.0).max(0)).dollars())
     }
 }
 
@@ -61,16 +64,16 @@ async fn key(State(manage): State<Manage>, caller: Result<Caller, NoCaller>) -> 
         Ok(figures) => figures,
         Err(refused) => return refused,
     };
-    let limit = figures.limit;
+    let budget = figures.budget;
     let data = json!({
         "label": figures.key.alias.clone().unwrap_or_else(|| figures.key.hint.clone()),
         "usage": figures.all.dollars(),
         "usage_daily": figures.today.dollars(),
         "usage_weekly": figures.week.dollars(),
         "usage_monthly": figures.month.dollars(),
-        "limit": limit.map(|limit| limit.dollars.dollars()),
+        "limit": budget.map(|budget| budget.limit.dollars()),
         "limit_remaining": figures.left(),
-        "limit_reset": limit.and_then(|limit| limit.each).map(Each::name),
+        "limit_reset": budget.and_then(|budget| budget.window).map(|window| window.to_string()),
         "is_free_tier": false,
         "is_management_key": false,
         "is_provisioning_key": false,
@@ -99,7 +102,7 @@ async fn credits(State(manage): State<Manage>, caller: Result<Caller, NoCaller>)
         Err(refused) => return refused,
     };
     let used = figures.spent().dollars();
-    let total = figures.limit.map_or(used, |limit| limit.dollars.dollars());
+    let total = figures.budget.map_or(used, |budget| budget.limit.dollars());
     let body = json!({"data": {"total_credits": total, "total_usage": used}});
     web::no_store(Json(body).into_response())
 }
@@ -113,9 +116,9 @@ async fn requesty(State(manage): State<Manage>, caller: Result<Caller, NoCaller>
     let body = json!({
         "name": figures.key.alias,
         "monthly_limit": figures
-            .limit
-            .filter(|limit| limit.each == Some(Each::Monthly))
-            .map(|limit| limit.dollars.to_string()),
+            .budget
+            .filter(|budget| budget.window == Some(Window::Calendar(Each::Monthly)))
+            .map(|budget| budget.limit.to_string()),
         "monthly_spend": figures.month.to_string(),
         "total_spend": figures.all.to_string(),
         "org_balance": figures.left().map(|left| left.to_string()),
@@ -137,11 +140,15 @@ impl Manage {
         self.books.settled(Duration::from_secs(1)).await;
         let of = Of::Key(key.id.to_string());
         let days = self.store.read(Activity { of, from: i64::MIN, to: i64::MAX }).await?;
-        let terms = match &key.grant {
-            Some(grant) => self.store.read(TermsOf(grant.clone())).await?,
-            None => None,
-        };
         let now = self.clock.now();
+        let own = Holder::Key(key.id.clone());
+        let accounts = self.guard.accounts(&key).await?;
+        let account = accounts.iter().find(|account| account.holder == own);
+        let budget = key.limits.max_budget.zip(account).map(|(limit, account)| Budget {
+            limit,
+            window: key.limits.budget_duration,
+            spent: account.balance(now).spent,
+        });
         let since = |day: i64| {
             let fits = days.iter().filter(|row| row.day >= day);
             fits.map(|row| row.usage).sum::<Usage>().cost
@@ -151,7 +158,7 @@ impl Manage {
             today: since(now.day()),
             week: since(now.week_begins()),
             month: since(now.month_begins()),
-            limit: terms.and_then(|terms| terms.limit),
+            budget,
             key,
         })
     }

@@ -1,5 +1,7 @@
 //! A key as it is listed and judged. The secret is not in here.
-use super::{App, GrantId, KeyId, Lifetime, ModelList, TeamId, Timestamp, User, UserId};
+use super::{
+    App, GrantId, KeptLimits, KeyId, Lifetime, ModelList, TeamId, Timestamp, User, UserId,
+};
 
 #[derive(Debug, Clone)]
 pub struct Key {
@@ -23,6 +25,16 @@ pub struct Key {
     /// The team whose models and budget it uses.
     pub team: Option<KeyTeam>,
     pub owner: User,
+    pub limits: KeptLimits,
+    /// The key it was made with, or that one's: they spend together.
+    pub root: Option<Root>,
+}
+
+/// The first of the keys that made one another, as its limits were last said.
+#[derive(Debug, Clone)]
+pub struct Root {
+    pub id: KeyId,
+    pub limits: KeptLimits,
 }
 
 /// What a key knows of its team.
@@ -35,6 +47,9 @@ pub struct KeyTeam {
     pub blocked: bool,
     /// Whether the owner is in it.
     pub member: bool,
+    pub limits: KeptLimits,
+    /// Of the owner in this team.
+    pub member_limits: KeptLimits,
 }
 
 /// What a key is good for at a moment.
@@ -80,6 +95,19 @@ impl Key {
         let lists = [Some(&self.models), Some(&self.owner.models)];
         let team = self.team.as_ref().map(|team| &team.models);
         lists.into_iter().chain([team]).flatten().all(|list| list.allows(model))
+    }
+
+    /// Whether limits of its own, or of the keys it spends with, bind it.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        !self.limits.none() || self.root.as_ref().is_some_and(|root| !root.limits.none())
+    }
+
+    /// Whether what it spends counts against the other as well.
+    #[must_use]
+    pub fn spends_with(&self, other: &Self) -> bool {
+        let shared = other.root.as_ref().map_or(&other.id, |root| &root.id);
+        self.id == *shared || self.root.as_ref().is_some_and(|root| root.id == *shared)
     }
 
     /// A team's own, with no person behind it.

@@ -1,5 +1,5 @@
 //! A change of a key: the named fields and no others.
-use super::{Key, MetadataPatch, ModelList, Timestamp};
+use super::{Key, LimitsPatch, MetadataPatch, ModelList, Timestamp};
 
 /// `None` leaves a field alone; `Some(None)` clears it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -9,6 +9,7 @@ pub struct KeyPatch {
     pub expires_at: Option<Option<Timestamp>>,
     pub metadata: MetadataPatch,
     pub blocked: Option<bool>,
+    pub limits: LimitsPatch,
 }
 
 impl KeyPatch {
@@ -25,6 +26,7 @@ impl KeyPatch {
         if let Some(blocked) = self.blocked {
             key.blocked = blocked;
         }
+        key.limits = self.limits.apply(&key.limits).into();
         key.metadata = self.metadata.apply(&key.metadata);
     }
 

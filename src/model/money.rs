@@ -29,6 +29,28 @@ impl NanoDollars {
         if nano > MOST_DOLLARS * DOLLAR { Err(NotMoney) } else { Ok(Self(nano)) }
     }
 
+    /// From a JSON number's own text: `20`, `0.125`, `2e1`; nothing beyond nine places.
+    #[must_use]
+    pub fn of_number(text: &str) -> Option<Self> {
+        let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let exponent: i32 = exponent.trim_start_matches('+').parse().ok()?;
+        if digits.is_empty() || !(-20..=20).contains(&exponent) {
+            return None;
+        }
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let all = format!("{whole}{part}");
+        let point = i32::try_from(whole.len()).ok()? + exponent;
+        let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+        let (all, point) = match point {
+            ..=0 => (format!("{}{all}", zeros(1 - point)), 1),
+            _ => (format!("{all}{}", zeros(point - i32::try_from(all.len()).ok()?)), point),
+        };
+        let (whole, part) = all.split_at_checked(usize::try_from(point).ok()?)?;
+        let (whole, part) = (whole.trim_start_matches('0'), part.trim_end_matches('0'));
+        let or_zero = |text: &str| if text.is_empty() { "0".to_owned() } else { text.to_owned() };
+        Self::parse(&format!("{}.{}", or_zero(whole), or_zero(part))).ok()
+    }
+
     /// For a JSON number, which is a float there anyway.
     #[must_use]
     pub fn dollars(self) -> f64 {
@@ -88,6 +110,21 @@ mod tests {
             (1_999_999_999, "$2.00"),
         ] {
             assert_eq!(NanoDollars(nano).in_words(), said);
+        }
+        for (text, nano) in [
+            ("20", 20_000_000_000),
+            ("20.0", 20_000_000_000),
+            ("0.125", 125_000_000),
+            ("2e1", 20_000_000_000),
+            ("1.5e-3", 1_500_000),
+            ("1e-9", 1),
+            ("0", 0),
+            ("1e6", 1_000_000_000_000_000),
+        ] {
+            assert_eq!(NanoDollars::of_number(text), Some(NanoDollars(nano)), "{text}");
+        }
+        for text in ["-1", "1e308", "1e7", "1e-10", "0.0000000001", "1000000.1", "x", ""] {
+            assert_eq!(NanoDollars::of_number(text), None, "{text}");
         }
         assert_eq!(NanoDollars::parse("0.000000001"), Ok(NanoDollars(1)));
         for text in ["", ".", "-1", "1e3", "NaN", "1.", ".5", "1000000.1", "0.0000000001", "1,5"] {

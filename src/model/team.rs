@@ -1,6 +1,6 @@
 //! Teams: who may use what together. Memberships are made by hand or follow the provider's groups; the two are
 //! kept apart, so that a group that goes takes away only what it gave.
-use super::{ModelList, TeamId, UserId};
+use super::{KeptLimits, ModelList, TeamId, UserId};
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -14,6 +14,7 @@ pub struct Team {
     /// A JSON object.
     pub metadata: String,
     pub blocked: Option<Option<String>>,
+    pub limits: KeptLimits,
 }
 
 /// A person's place in a team, however they came to it.
@@ -35,6 +36,8 @@ pub struct Member {
     pub name: Option<String>,
     pub role: TeamRole,
     pub source: Source,
+    /// In this team.
+    pub limits: KeptLimits,
 }
 
 /// LiteLLM's names.

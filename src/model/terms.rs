@@ -1,5 +1,5 @@
 //! What an app asks of its key, and what a person allows it.
-use super::{LIFETIMES, Lifetime, ModelList, NanoDollars, Timestamp};
+use super::{KeptLimits, LIFETIMES, Lifetime, Limits, ModelList, NanoDollars, Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 /// What an app wants of its key: what it gets unless the person says otherwise, and the most a person may say.
@@ -46,6 +46,9 @@ pub struct Terms {
     pub label: Option<String>,
     #[serde(default)]
     pub limit: Option<Limit>,
+    /// What its key is bound by: that limit, and what the settings give every key.
+    #[serde(default)]
+    pub limits: KeptLimits,
 }
 
 impl Asks {
@@ -85,6 +88,7 @@ impl Asks {
             ends_at: self.ends_at,
             label: self.label,
             limit: self.limit,
+            limits: KeptLimits::default(),
         }
     }
 }
@@ -127,6 +131,15 @@ impl Each {
 }
 
 impl Limit {
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            max_budget: Some(self.dollars),
+            budget_duration: self.each.map(Window::Calendar),
+            ..Limits::default()
+        }
+    }
+
     /// For the consent page.
     #[must_use]
     pub fn in_words(&self) -> String {

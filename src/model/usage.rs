@@ -61,6 +61,9 @@ pub struct Charge {
     pub aborted: bool,
     /// The upstream broke off.
     pub failed: bool,
+    /// The ledgers that its cost is booked on: name, and when the window began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ledgers: Vec<(String, Timestamp)>,
 }
 
 /// A row's name: when, the how manieth, and by which process; so they sort by time and none is given twice.

@@ -1,5 +1,5 @@
 //! A person we know, and whether they count.
-use super::{ModelList, Role, TeamId, UserId};
+use super::{KeptLimits, ModelList, Role, TeamId, UserId};
 
 #[derive(Debug, Clone)]
 pub struct User {
@@ -14,6 +14,7 @@ pub struct User {
     pub default_team: Option<TeamId>,
     /// Nobody: the owner of this team's own keys, which no person stands behind.
     pub service_of: Option<TeamId>,
+    pub limits: KeptLimits,
 }
 
 /// Whether a person's sessions, requests, grants and keys count. It is asked at each use, so nothing has to be

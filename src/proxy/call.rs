@@ -5,6 +5,7 @@ use super::{
     metrics::{Here, Metrics},
 };
 use crate::{
+    guard::Reservation,
     model::{Charge, Key, Tariff, Tokens},
     store::books::Slot,
     web::RequestId,
@@ -14,6 +15,8 @@ use std::sync::Arc;
 
 pub(super) struct Call {
     slot: Option<Slot>,
+    /// Given back when this goes without having been booked.
+    reservation: Reservation,
     /// What is known of it before it ends.
     charge: Charge,
     tariff: Arc<Tariff>,
@@ -37,7 +40,7 @@ pub(super) enum End {
 
 impl Call {
     pub(super) fn new(
-        slot: Slot,
+        (slot, reservation): (Slot, Reservation),
         key: &Key,
         model: &Model,
         clock: Clock,
@@ -58,9 +61,11 @@ impl Call {
             estimated: false,
             aborted: false,
             failed: false,
+            ledgers: Vec::new(),
         };
         Self {
             slot: Some(slot),
+            reservation,
             charge,
             tariff: model.tariff.clone(),
             clock,
@@ -79,9 +84,13 @@ impl Call {
             self.metrics.upstream_failed(&self.upstream.name);
         }
         let (tokens, cost) = (counted.tokens, self.tariff.price.of(&counted.tokens));
+        let now = self.clock.now();
+        let used = (cost.unwrap_or_default(), tokens.input.saturating_add(tokens.output));
+        let ledgers = self.reservation.settle(now, used);
         self.metrics.booked(&tokens, cost);
         slot.book(Charge {
-            at: self.clock.now(),
+            at: now,
+            ledgers,
             tokens,
             cost,
             estimated: counted.estimated,

@@ -1,6 +1,6 @@
 //! A call: judged, sent on, and its answer streamed back.
 use super::{
-    Proxy, begin,
+    Proxy, admit, begin,
     call::Call,
     catalog::Model,
     headers,
@@ -73,7 +73,10 @@ async fn answer(
     };
     match outcome.await {
         Ok(response) => response,
-        Err(reason) => dialect.refuse(reason).into_response(),
+        Err(reason) => {
+            proxy.metrics.refused(reason.kind());
+            dialect.refuse(reason).into_response()
+        }
     }
 }
 
@@ -124,9 +127,11 @@ impl Proxy {
             && !head.asks_usage
             && model.upstream.inject_usage;
         let slot = self.books.slot().await?;
+        let reservation = self.admit(caller, model, head, body.len())?;
         let meter = Meter::new(dialect, body.len());
         let parts = (meter, self.metrics.clone(), here);
-        let mut call = Call::new(slot, &caller.key, model, self.clock.clone(), parts);
+        let mut call =
+            Call::new((slot, reservation), &caller.key, model, self.clock.clone(), parts);
         let question = Question {
             dialect,
             path: dialect.path(),
@@ -142,7 +147,8 @@ impl Proxy {
             () = end.cancelled() => Err(self.cut_short()),
         };
         match begun {
-            Ok(Begun::Answer { head, body, first, kind }) => {
+            Ok(Begun::Answer { mut head, body, first, kind }) => {
+                admit::tell(&mut head.headers, &caller.accounts, dialect, self.clock.now());
                 let leash = caller.leash.clone();
                 let cut = Cut { end, leash, stopping: self.shutdown.cut.clone() };
                 let waits = (self.settings.keepalive, cut);

@@ -15,6 +15,7 @@ pub struct Metrics {
     requests: Family<Answered, Counter>,
     tokens: Family<Direction, Counter>,
     cost: Counter<f64, AtomicU64>,
+    refusals: Family<Refused, Counter>,
     unpriced: Counter,
     calls_open: Gauge,
     upstream_failures: Family<Upstream, Counter>,
@@ -35,6 +36,11 @@ struct Direction {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Upstream {
     upstream: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    reason: &'static str,
 }
 
 /// One call among those that run.
@@ -80,6 +86,11 @@ impl Metrics {
         }
     }
 
+    /// A call that did not leave, or that no upstream answered.
+    pub(super) fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Refused { reason }).inc();
+    }
+
     pub(super) fn upstream_failed(&self, upstream: &str) {
         self.upstream_failures.get_or_create(&Upstream { upstream: upstream.to_owned() }).inc();
     }
@@ -108,6 +119,7 @@ impl Metrics {
             self.requests.clone(),
         );
         registry.register("tokens", "Tokens booked, by direction", self.tokens.clone());
+        registry.register("refusals", "Calls refused, by reason", self.refusals.clone());
         registry.register("cost_dollars", "Cost of the calls booked", self.cost.clone());
         registry.register(
             "unpriced_calls",

@@ -1,5 +1,6 @@
 //! Owns the data plane: caller → model → upstream → usage. Never here: whether a key is live, or a body that
 //! is collected before it is passed on.
+mod admit;
 mod begin;
 mod call;
 mod catalog;
@@ -50,6 +51,7 @@ pub struct Proxy {
     metrics: Metrics,
     catalog: Arc<Catalog>,
     settings: Settings,
+    limits: LimitSettings,
 }
 
 #[derive(Clone, Copy)]
@@ -58,6 +60,13 @@ struct Settings {
     keepalive: Duration,
     /// `connect.public_models`.
     public_models: bool,
+}
+
+#[derive(Clone, Copy)]
+struct LimitSettings {
+    /// 422 or 429.
+    budget_status: u16,
+    allow_unpriced: bool,
 }
 
 /// What the data plane is made of.
@@ -80,8 +89,12 @@ impl Proxy {
             keepalive: config.server.sse_keepalive.to_std(),
             public_models: config.connect.public_models,
         };
+        let limits = LimitSettings {
+            budget_status: config.limits.budget_status,
+            allow_unpriced: config.limits.allow_unpriced,
+        };
         let catalog = Arc::new(Catalog::new(config));
-        Self { guard, site, clock, books, outbound, shutdown, metrics, catalog, settings }
+        Self { guard, site, clock, books, outbound, shutdown, metrics, catalog, settings, limits }
     }
 }
 

@@ -1,4 +1,5 @@
 //! Why a call is not answered by a model, in the words of the caller's protocol.
+use super::admit::Limited;
 use crate::{guard::NoCaller, store};
 use axum::{
     Json,
@@ -33,6 +34,12 @@ pub(super) enum Reason {
     NotAllowed(String),
     #[from(skip)]
     NoSuchModel(String),
+    /// A limit of the key's, or of somebody's it belongs to.
+    #[from(skip)]
+    Limited(Box<Limited>),
+    /// Nobody knows what the model costs, and the key has a budget.
+    #[from(skip)]
+    Unpriced(String),
     /// Gatekey is stopping.
     Stopping,
     #[from]
@@ -114,6 +121,11 @@ fn anthropic_kind(status: StatusCode) -> &'static str {
 }
 
 impl Reason {
+    /// For those who count refusals: one of few words.
+    pub(super) fn kind(&self) -> &'static str {
+        self.words().1
+    }
+
     fn words(&self) -> (StatusCode, &'static str, String) {
         match self {
             Self::Caller(none) => (none.status(), none.kind(), none.message().into()),
@@ -138,6 +150,19 @@ impl Reason {
             Self::NoSuchModel(message) => {
                 (StatusCode::NOT_FOUND, "model_not_found", message.clone())
             }
+            Self::Limited(limited) => {
+                let status = StatusCode::from_u16(limited.status);
+                let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
+                (status, limited.kind, limited.message.clone())
+            }
+            Self::Unpriced(model) => (
+                StatusCode::FORBIDDEN,
+                "model_price_unknown",
+                format!(
+                    "Nobody knows what {model:?} costs, and this key has a budget. An admin can write its \
+                     [model.price], or set limits.allow_unpriced."
+                ),
+            ),
             Self::Stopping => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "service_unavailable",
@@ -161,10 +186,16 @@ impl Reason {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, kind, message) = self.reason.words();
-        let envelope = self.dialect.envelope(status, kind, &message);
+        let mut envelope = self.dialect.envelope(status, kind, &message);
+        if let Reason::Limited(limited) = &self.reason
+            && let Some(error) = envelope["error"].as_object_mut()
+        {
+            error.extend(limited.more.clone());
+        }
         let mut response = (status, Json(envelope)).into_response();
         match &self.reason {
             Reason::Caller(none) => return none.dress(response),
+            Reason::Limited(limited) => limited.dress(response.headers_mut()),
             Reason::Trouble(error) => tracing::error!(%error, "a call could not be taken"),
             Reason::Stopping => {
                 let close = HeaderValue::from_static("close");

@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 use std::ops::Range;
 
+/// OpenAI's own bound of `n`.
+const MOST_CHOICES: i64 = 128;
+
 /// Where things stand in the body.
 #[derive(Debug)]
 pub(super) struct Head {
@@ -19,6 +22,10 @@ pub(super) struct Head {
     options: Option<Range<usize>>,
     /// `stream_options.include_usage`.
     pub(super) asks_usage: bool,
+    /// The longest answer that is asked for, if it is said as a number.
+    pub(super) max_tokens: Option<i64>,
+    /// How many answers: `n`.
+    pub(super) choices: i64,
 }
 
 #[derive(Deserialize)]
@@ -29,6 +36,12 @@ struct Shape<'a> {
     stream: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "even_null")]
     stream_options: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    max_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    max_completion_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    n: Option<&'a RawValue>,
 }
 
 /// A member that is null stands somewhere all the same.
@@ -77,6 +90,9 @@ impl Head {
                 options["include_usage"] == Value::Bool(true)
             }
         };
+        // What is no number is the upstream's to refuse.
+        let number = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse::<i64>().ok());
+        let max_tokens = number(shape.max_completion_tokens).or(number(shape.max_tokens));
         Ok(Self {
             model: name,
             model_at: place(body, model),
@@ -84,6 +100,8 @@ impl Head {
             stream_ends: shape.stream.map_or(0, |raw| place(body, raw).end),
             options: shape.stream_options.map(|raw| place(body, raw)),
             asks_usage,
+            max_tokens: max_tokens.filter(|most| *most >= 0),
+            choices: number(shape.n).unwrap_or(1).clamp(1, MOST_CHOICES),
         })
     }
 

@@ -81,6 +81,7 @@ impl FromRow for Booked {
             estimated: row.take()?,
             aborted: row.take()?,
             failed: row.take()?,
+            ledgers: Vec::new(),
         };
         Ok(Self { id, charge })
     }

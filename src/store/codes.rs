@@ -95,7 +95,7 @@ impl Operation for RedeemCode {
             return self.refused(tx).await;
         }
         let act = Act { actor: granted.user.to_string(), ..self.act.clone() };
-        keys::insert(tx, &granted.key(&self.key, at), &act).await?;
+        keys::insert(tx, &granted.key(&self.key, at, parent.as_ref()), &act).await?;
         tx.run(
             "INSERT INTO spent_codes (hash, grant_id, challenge, spent_at) VALUES ($1, $2, $3, $4)",
             (self.code, &granted.id, self.proof, at),

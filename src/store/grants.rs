@@ -39,7 +39,7 @@ pub struct FreshSecret {
 
 impl Granted {
     #[must_use]
-    pub fn key(&self, secret: &FreshSecret, at: Timestamp) -> FreshKey {
+    pub fn key(&self, secret: &FreshSecret, at: Timestamp, parent: Option<&KeyId>) -> FreshKey {
         let ends = self.terms.key_ends(at);
         let metadata = json!({
             "oauth_flow": true,
@@ -63,6 +63,8 @@ impl Granted {
             metadata: metadata.to_string(),
             signed_in_at: self.signed_in_at,
             expires_at: Some(ends),
+            limits: self.terms.limits.clone(),
+            parent: parent.cloned(),
         }
     }
 }
@@ -154,7 +156,8 @@ impl Operation for Approve {
         }
         match &self.gives {
             Gives::Key(secret) => {
-                keys::insert(tx, &self.granted.key(secret, at), &self.act).await?;
+                keys::insert(tx, &self.granted.key(secret, at, self.parent.as_ref()), &self.act)
+                    .await?;
             }
             Gives::Code(code) => codes::insert(tx, code, self.dialect, &self.granted, at).await?,
             Gives::Poll { poll, team_chosen, .. } => {
@@ -188,19 +191,6 @@ impl Approve {
             ),
         )
         .await
-    }
-}
-
-/// What was allowed with a grant.
-pub struct TermsOf(pub GrantId);
-
-impl Operation for TermsOf {
-    type Output = Option<Terms>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
-        let found: Option<(Terms,)> =
-            tx.optional("SELECT terms FROM grants WHERE id = $1", (&self.0,)).await?;
-        Ok(found.map(|(terms,)| terms))
     }
 }
 

@@ -221,6 +221,7 @@ mod tests {
             estimated: false,
             aborted: true,
             failed: false,
+            ledgers: Vec::new(),
         }
     }
 

@@ -2,13 +2,13 @@
 use super::{
     Error, FromRow, Operation, Row, Tx,
     audit::{self, Act},
-    changes::{self, Change},
     users::user_columns,
 };
 use crate::model::{
-    GrantId, Hash, Key, KeyId, KeyPatch, KeyTeam, ModelList, TeamId, Timestamp, User, UserId,
+    GrantId, Hash, KeptLimits, Key, KeyId, KeyTeam, ModelList, Root, TeamId, Timestamp, User,
+    UserId,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A key as it is made. Its secret has left already.
 #[derive(Debug, Clone)]
@@ -25,6 +25,9 @@ pub struct FreshKey {
     pub metadata: String,
     pub signed_in_at: Timestamp,
     pub expires_at: Option<Timestamp>,
+    pub limits: KeptLimits,
+    /// The key it is made with: they spend together.
+    pub parent: Option<KeyId>,
 }
 
 /// The key, and its line in the audit.
@@ -34,13 +37,14 @@ pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, act: &Act) -> Result
         "team_id": key.team,
         "models": key.models,
         "expires": key.expires_at.map(Timestamp::rfc3339),
+        "limits": key.limits,
     });
     let entry = act.entry("key.create", &key.id).of_user(&key.user).of_app(key.app.as_deref());
     audit::insert(tx, &entry.changing(json!({}), made)).await?;
     tx.run(
         "INSERT INTO keys (id, hash, hint, alias, user_id, grant_id, app, models, metadata,
-             blocked, signed_in_at, created_at, expires_at, team_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, $11, $12, $13)",
+             blocked, signed_in_at, created_at, expires_at, team_id, limits)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, $11, $12, $13, $14)",
         (
             &key.id,
             key.hash,
@@ -55,7 +59,18 @@ pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, act: &Act) -> Result
             act.at,
             key.expires_at,
             &key.team,
+            &key.limits,
         ),
+    )
+    .await?;
+    let Some(parent) = &key.parent else { return Ok(()) };
+    tx.run(
+        "UPDATE keys SET
+             root_id = (SELECT COALESCE(p.root_id, p.id) FROM keys AS p WHERE p.id = $2),
+             root_limits = (SELECT CASE WHEN p.root_id IS NULL THEN p.limits ELSE p.root_limits END
+                            FROM keys AS p WHERE p.id = $2)
+         WHERE id = $1",
+        (&key.id, parent),
     )
     .await
 }
@@ -117,7 +132,11 @@ macro_rules! select_keys {
                  keys.metadata, keys.created_at, expires_at, last_used_at, keys.blocked,
                  keys.signed_in_at, keys.team_id, teams.alias, teams.models, teams.blocked_at,
                  EXISTS (SELECT 1 FROM members WHERE members.team_id = keys.team_id
-                         AND members.user_id = keys.user_id), ",
+                         AND members.user_id = keys.user_id),
+                 teams.limits,
+                 (SELECT limits FROM member_limits WHERE member_limits.team_id = keys.team_id
+                  AND member_limits.user_id = keys.user_id),
+                 keys.limits, keys.root_id, keys.root_limits, ",
             user_columns!(),
             " FROM keys JOIN users ON users.id = keys.user_id
              LEFT JOIN teams ON teams.id = keys.team_id ",
@@ -196,103 +215,6 @@ impl Operation for CreateKey {
     }
 }
 
-/// Changes the named fields and leaves the others.
-pub struct UpdateKey {
-    pub id: KeyId,
-    /// The key on whose word it is done.
-    pub by: Option<KeyId>,
-    pub patch: KeyPatch,
-    pub act: Act,
-}
-
-impl Operation for UpdateKey {
-    type Output = Option<Key>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
-        if let Some(by) = &self.by
-            && !is_live(tx, by, self.act.at).await?
-        {
-            return Ok(None);
-        }
-        let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
-        let before = as_json(&key);
-        self.patch.apply(&mut key);
-        tx.run(
-            "UPDATE keys SET alias = $2, models = $3, metadata = $4, expires_at = $5, blocked = $6
-             WHERE id = $1",
-            (&key.id, &key.alias, &key.models, &key.metadata, key.expires_at, key.blocked),
-        )
-        .await?;
-        changes::insert(tx, &Change::Key(key.id.clone()), self.act.at).await?;
-        let entry = self.act.entry(self.patch.action(), &key.id).of_user(&key.user);
-        let entry = entry.of_app(key.app.as_deref()).changing(before, as_json(&key));
-        audit::insert(tx, &entry).await?;
-        Ok(Some(key))
-    }
-}
-
-/// A new secret for the same key; the old one is dead at once.
-pub struct Regenerate {
-    pub id: KeyId,
-    /// The key on whose word it is done.
-    pub by: Option<KeyId>,
-    pub hash: Hash,
-    pub hint: String,
-    pub patch: KeyPatch,
-    pub act: Act,
-}
-
-impl Operation for Regenerate {
-    type Output = Option<Key>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
-        if let Some(by) = &self.by
-            && !is_live(tx, by, self.act.at).await?
-        {
-            return Ok(None);
-        }
-        let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
-        let before = as_json(&key);
-        self.patch.apply(&mut key);
-        key.hint.clone_from(&self.hint);
-        tx.run(
-            "INSERT INTO ended_keys (hash, id, user_id, app, ended_at)
-             SELECT hash, id, user_id, app, $2 FROM keys WHERE id = $1",
-            (&key.id, self.act.at),
-        )
-        .await?;
-        tx.run(
-            "UPDATE keys SET hash = $2, hint = $3, alias = $4, models = $5, metadata = $6,
-                 expires_at = $7 WHERE id = $1",
-            (&key.id, self.hash, &key.hint, &key.alias, &key.models, &key.metadata, key.expires_at),
-        )
-        .await?;
-        changes::insert(tx, &Change::Key(key.id.clone()), self.act.at).await?;
-        let entry = self.act.entry("key.regenerate", &key.id).of_user(&key.user);
-        let entry = entry.of_app(key.app.as_deref()).changing(before, as_json(&key));
-        audit::insert(tx, &entry).await?;
-        Ok(Some(key))
-    }
-}
-
-/// What of a key can change, for the audit.
-fn as_json(key: &Key) -> Value {
-    let metadata: Value = serde_json::from_str(&key.metadata).unwrap_or_default();
-    json!({
-        "key_alias": key.alias,
-        "models": key.models,
-        "metadata": metadata,
-        "expires": key.expires_at.map(Timestamp::rfc3339),
-        "blocked": key.blocked,
-    })
-}
-
-/// The key, and its row until the commit.
-async fn hold(tx: &mut Tx<'_>, id: &KeyId) -> Result<Option<Key>, Error> {
-    tx.run("UPDATE keys SET id = id WHERE id = $1", (id,)).await?;
-    tx.optional(select_keys!("WHERE keys.id = $1"), (id,)).await
-}
-
 impl FromRow for Key {
     fn from_row(row: &mut Row) -> Result<Self, Error> {
         Ok(Self {
@@ -310,6 +232,8 @@ impl FromRow for Key {
             blocked: row.take()?,
             signed_in_at: row.take()?,
             team: team(row)?,
+            limits: row.take()?,
+            root: root(row)?,
             owner: User::from_row(row)?,
         })
     }
@@ -319,6 +243,14 @@ fn team(row: &mut Row) -> Result<Option<KeyTeam>, Error> {
     let (id, alias): (Option<TeamId>, Option<String>) = (row.take()?, row.take()?);
     let (models, blocked_at): (Option<ModelList>, Option<Timestamp>) = (row.take()?, row.take()?);
     let member = row.take()?;
+    let (limits, member_limits): (Option<KeptLimits>, Option<KeptLimits>) =
+        (row.take()?, row.take()?);
     let (models, blocked) = (models.unwrap_or_default(), blocked_at.is_some());
-    Ok(id.map(|id| KeyTeam { id, alias, models, blocked, member }))
+    let (limits, member_limits) = (limits.unwrap_or_default(), member_limits.unwrap_or_default());
+    Ok(id.map(|id| KeyTeam { id, alias, models, blocked, member, limits, member_limits }))
+}
+
+fn root(row: &mut Row) -> Result<Option<Root>, Error> {
+    let (id, limits): (Option<KeyId>, Option<KeptLimits>) = (row.take()?, row.take()?);
+    Ok(id.map(|id| Root { id, limits: limits.unwrap_or_default() }))
 }

@@ -5,7 +5,7 @@ use super::{
     changes::{self, Change},
     leaving::{self, Who},
 };
-use crate::model::{Member, Membership, Source, TeamId, TeamRole, UserId};
+use crate::model::{KeptLimits, Member, Membership, Source, TeamId, TeamRole, UserId};
 use serde_json::json;
 
 /// The teams of a person, by name.
@@ -54,9 +54,11 @@ impl Operation for MembersOf {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
         let rows = tx
             .all(
-                "SELECT user_id, email, name, members.role, source FROM members
-                 JOIN users ON users.id = members.user_id
-                 WHERE team_id = $1 ORDER BY user_id, members.role, source DESC LIMIT $2",
+                "SELECT members.user_id, email, name, members.role, source, member_limits.limits
+                 FROM members JOIN users ON users.id = members.user_id
+                 LEFT JOIN member_limits ON member_limits.team_id = members.team_id
+                     AND member_limits.user_id = members.user_id
+                 WHERE members.team_id = $1 ORDER BY members.user_id, members.role, source DESC LIMIT $2",
                 (&self.team, self.limit),
             )
             .await?;
@@ -270,6 +272,7 @@ impl FromRow for Member {
             name: row.take()?,
             role: row.take()?,
             source: row.take()?,
+            limits: row.take::<Option<KeptLimits>>()?.unwrap_or_default(),
         })
     }
 }

@@ -164,7 +164,7 @@ impl Operation for TakePoll {
         tx.run("UPDATE grants SET team_id = $2 WHERE id = $1", (&granted.id, &granted.team))
             .await?;
         let act = Act { actor: granted.user.to_string(), ..self.act.clone() };
-        keys::insert(tx, &granted.key(&self.key, at), &act).await?;
+        keys::insert(tx, &granted.key(&self.key, at, None), &act).await?;
         Ok(Polled::Ready(Box::new(granted), teams))
     }
 }

@@ -5,10 +5,13 @@ use super::{
     changes::{self, Change},
     keys_end::{EndKeys, Which},
     members,
+    spent::{self, Holder},
     users::service_id,
     users_change::{is_retired, retire},
 };
-use crate::model::{MetadataPatch, ModelList, Team, TeamId, TeamRole, Timestamp, UserId};
+use crate::model::{
+    LimitsPatch, MetadataPatch, ModelList, Team, TeamId, TeamRole, Timestamp, UserId,
+};
 use serde_json::{Value, json};
 
 pub struct NewTeam {
@@ -47,9 +50,9 @@ impl Operation for NewTeam {
         }
         let made: Option<(TeamId,)> = tx
             .optional(
-                "INSERT INTO teams (id, alias, models, metadata, created_at)
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id",
-                (&team.id, &team.alias, &team.models, &team.metadata, self.act.at),
+                "INSERT INTO teams (id, alias, models, metadata, created_at, limits)
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING id",
+                (&team.id, &team.alias, &team.models, &team.metadata, self.act.at, &team.limits),
             )
             .await?;
         if made.is_none() {
@@ -68,6 +71,7 @@ pub struct TeamPatch {
     pub alias: Option<String>,
     pub models: Option<ModelList>,
     pub metadata: MetadataPatch,
+    pub limits: LimitsPatch,
 }
 
 pub struct UpdateTeam {
@@ -103,9 +107,13 @@ impl Operation for UpdateTeam {
             team.models.clone_from(models);
         }
         team.metadata = self.patch.metadata.apply(&team.metadata);
+        team.limits = self.patch.limits.apply(&team.limits).into();
+        if before.limits.counted_by() != team.limits.counted_by() {
+            spent::forget(tx, &Holder::Team(team.id.clone())).await?;
+        }
         tx.run(
-            "UPDATE teams SET alias = $2, models = $3, metadata = $4 WHERE id = $1",
-            (&team.id, &team.alias, &team.models, &team.metadata),
+            "UPDATE teams SET alias = $2, models = $3, metadata = $4, limits = $5 WHERE id = $1",
+            (&team.id, &team.alias, &team.models, &team.metadata, &team.limits),
         )
         .await?;
         changes::insert(tx, &Change::Team(team.id.clone()), self.act.at).await?;
@@ -135,6 +143,7 @@ impl Operation for DeleteTeam {
             tx.optional("DELETE FROM teams WHERE id = $1 RETURNING alias", (&self.id,)).await?;
         let Some((alias,)) = gone else { return Ok(false) };
         tx.run("DELETE FROM members WHERE team_id = $1", (&self.id,)).await?;
+        tx.run("DELETE FROM member_limits WHERE team_id = $1", (&self.id,)).await?;
         tx.run(
             "UPDATE users SET blocked_at = $2, block_reason = 'the team is gone'
              WHERE id = $1",
@@ -161,7 +170,7 @@ impl Operation for TeamNamed {
             return Ok(by_id);
         }
         tx.optional(
-            "SELECT id, alias, models, metadata, blocked_at, block_reason, created_at
+            "SELECT id, alias, models, metadata, blocked_at, block_reason, limits, created_at
              FROM teams WHERE alias = $1",
             (&self.0,),
         )
@@ -171,7 +180,7 @@ impl Operation for TeamNamed {
 
 async fn find(tx: &mut Tx<'_>, id: &TeamId) -> Result<Option<(Team, Timestamp)>, Error> {
     tx.optional(
-        "SELECT id, alias, models, metadata, blocked_at, block_reason, created_at
+        "SELECT id, alias, models, metadata, blocked_at, block_reason, limits, created_at
          FROM teams WHERE id = $1",
         (id,),
     )
@@ -194,7 +203,7 @@ impl Operation for ListTeams {
         let Some(user) = &self.user else {
             let page = tx
                 .all(
-                    "SELECT id, alias, models, metadata, blocked_at, block_reason, created_at
+                    "SELECT id, alias, models, metadata, blocked_at, block_reason, limits, created_at
                      FROM teams ORDER BY alias LIMIT $1 OFFSET $2",
                     (self.limit, self.offset),
                 )
@@ -204,7 +213,7 @@ impl Operation for ListTeams {
         };
         let page = tx
             .all(
-                "SELECT id, alias, models, metadata, blocked_at, block_reason, created_at
+                "SELECT id, alias, models, metadata, blocked_at, block_reason, limits, created_at
                  FROM teams WHERE id IN (SELECT team_id FROM members WHERE user_id = $1)
                  ORDER BY alias LIMIT $2 OFFSET $3",
                 (user, self.limit, self.offset),
@@ -219,14 +228,20 @@ impl Operation for ListTeams {
 
 fn as_json(team: &Team) -> Value {
     let metadata: Value = serde_json::from_str(&team.metadata).unwrap_or_default();
-    json!({"team_alias": team.alias, "models": team.models, "metadata": metadata})
+    json!({
+        "team_alias": team.alias,
+        "models": team.models,
+        "metadata": metadata,
+        "limits": team.limits,
+    })
 }
 
 impl FromRow for (Team, Timestamp) {
     fn from_row(row: &mut Row) -> Result<Self, Error> {
         let (id, alias, models, metadata) = (row.take()?, row.take()?, row.take()?, row.take()?);
         let (blocked_at, reason): (Option<Timestamp>, Option<String>) = (row.take()?, row.take()?);
-        let team = Team { id, alias, models, metadata, blocked: blocked_at.map(|_| reason) };
+        let (blocked, limits) = (blocked_at.map(|_| reason), row.take()?);
+        let team = Team { id, alias, models, metadata, blocked, limits };
         Ok((team, row.take()?))
     }
 }

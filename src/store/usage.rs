@@ -1,5 +1,5 @@
 //! What was used: one row per key, model and day, added to in the transaction that writes the calls themselves.
-use super::{Error, FromRow, Operation, Params, Row, Tx, Value, calls, value::Param as _};
+use super::{Error, FromRow, Operation, Params, Row, Tx, Value, calls, spent, value::Param as _};
 use crate::model::{Charge, ChargeId, KeyId, TeamId, Timestamp, Usage, UserId};
 use std::collections::{BTreeMap, HashSet};
 
@@ -98,6 +98,16 @@ impl Operation for RecordUsage {
                 (place, sum),
             )
             .await?;
+        }
+        let mut spent: BTreeMap<(&str, Timestamp), i64> = BTreeMap::new();
+        for (_, charge) in fresh() {
+            for (ledger, began) in &charge.ledgers {
+                let sum = spent.entry((ledger, *began)).or_default();
+                *sum = sum.saturating_add(charge.cost.unwrap_or_default().0);
+            }
+        }
+        for ((ledger, began), nano) in spent {
+            spent::add(tx, ledger, began, nano).await?;
         }
         for (key, at) in &self.used {
             tx.run(

@@ -6,7 +6,8 @@ use crate::model::{Role, Standing, TeamId, Timestamp, User, UserId};
 macro_rules! user_columns {
     () => {
         "users.id, users.email, users.name, users.role, users.blocked_at, users.block_reason,
-         users.off_at, users.off_reason, users.models, users.default_team, users.service_of"
+         users.off_at, users.off_reason, users.models, users.default_team, users.service_of,
+         users.limits"
     };
 }
 pub(super) use user_columns;
@@ -267,7 +268,8 @@ impl FromRow for User {
             (None, None) => Standing::Good,
         };
         let (models, default_team, service_of) = (row.take()?, row.take()?, row.take()?);
-        Ok(Self { id, email, name, role, standing, models, default_team, service_of })
+        let limits = row.take()?;
+        Ok(Self { id, email, name, role, standing, models, default_team, service_of, limits })
     }
 }
 

@@ -7,9 +7,12 @@ use super::{
     keys_end::{EndKeys, Which},
     leaving::{Leave, Who},
     members,
+    spent::{self, Holder},
     users::{EnsureDefault, FindUsers, Listed, find},
 };
-use crate::model::{MetadataPatch, ModelList, Role, TeamId, TeamRole, Timestamp, User, UserId};
+use crate::model::{
+    LimitsPatch, MetadataPatch, ModelList, Role, TeamId, TeamRole, Timestamp, User, UserId,
+};
 use serde_json::{Value, json};
 
 /// Somebody is made in advance: they may have teams and keys before they first sign in.
@@ -106,6 +109,7 @@ pub struct UserPatch {
     pub models: Option<ModelList>,
     pub metadata: MetadataPatch,
     pub default_team: Option<Option<TeamId>>,
+    pub limits: LimitsPatch,
 }
 
 impl UserPatch {
@@ -131,6 +135,7 @@ impl UserPatch {
         if let Some(team) = &self.default_team {
             user.default_team.clone_from(team);
         }
+        user.limits = self.limits.apply(&user.limits).into();
         after.metadata = self.metadata.apply(&after.metadata);
         after
     }
@@ -153,6 +158,9 @@ impl Operation for UpdateUser {
             self.invite_anew(tx, &before, email.as_deref()).await?;
         }
         save(tx, &after, &self.patch).await?;
+        if before.user.limits.counted_by() != after.user.limits.counted_by() {
+            spent::forget(tx, &Holder::User(self.id.clone())).await?;
+        }
         if before.user.role != after.user.role {
             // A session is never carried over into another role (row C10).
             tx.run("DELETE FROM sessions WHERE user_id = $1", (&self.id,)).await?;
@@ -194,7 +202,8 @@ async fn save(tx: &mut Tx<'_>, listed: &Listed, patch: &UserPatch) -> Result<(),
     tx.run(
         "UPDATE users SET email = $2, name = $3,
              role_by = CASE WHEN $9 THEN NULL ELSE role_by END,
-             role = $4, hand_role = $5, models = $6, metadata = $7, default_team = $8 WHERE id = $1",
+             role = $4, hand_role = $5, models = $6, metadata = $7, default_team = $8,
+             limits = $10 WHERE id = $1",
         (
             &user.id,
             &user.email,
@@ -205,6 +214,7 @@ async fn save(tx: &mut Tx<'_>, listed: &Listed, patch: &UserPatch) -> Result<(),
             &listed.metadata,
             &user.default_team,
             matches!(patch.role, Some(Some(_))),
+            &user.limits,
         ),
     )
     .await?;
@@ -290,5 +300,6 @@ fn as_json(listed: &Listed) -> Value {
         "models": user.models,
         "metadata": metadata,
         "default_team": user.default_team,
+        "limits": user.limits,
     })
 }

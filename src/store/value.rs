@@ -119,7 +119,7 @@ macro_rules! document {
         );
     )+};
 }
-document!(crate::model::ConnectRequest, ModelList, Terms);
+document!(crate::model::ConnectRequest, crate::model::KeptLimits, ModelList, Terms);
 
 impl Param for Dialect {
     fn to_value(&self) -> Value {

@@ -6,6 +6,7 @@ mod config;
 mod connect;
 mod data_plane;
 mod keys;
+mod limits;
 mod ops;
 mod people;
 mod sign_in;

@@ -1,7 +1,7 @@
 //! `POST /key/generate`, `/key/service-account/generate`: a key by hand.
 use super::{Actor, Manage, Refusal, body::Body, shape};
 use crate::{
-    model::{AccessKey, Key, KeyId, Lifetime, ModelList, TeamId, Timestamp, UserId},
+    model::{AccessKey, Key, KeyId, Lifetime, Limits, ModelList, TeamId, Timestamp, UserId},
     store::{
         keys::{CreateKey, FreshKey, KeyById, MayOwn},
         users::{EnsureDefault, EnsureService},
@@ -26,6 +26,7 @@ struct Wish {
     user: Option<String>,
     team: Option<String>,
     metadata: Map<String, Value>,
+    limits: Limits,
 }
 
 impl Wish {
@@ -37,6 +38,7 @@ impl Wish {
             user: body.text("user_id")?.flatten(),
             team: body.text("team_id")?.flatten(),
             metadata: body.metadata()?.0.flatten().unwrap_or_default(),
+            limits: body.limits()?.apply(&Limits::default()),
         };
         if body.text("key")?.flatten().is_some() {
             let why = "cannot be chosen: secrets are made here, from chance";
@@ -122,7 +124,9 @@ impl Manage {
         team: Option<TeamId>,
     ) -> Result<Response, Refusal> {
         let at = self.clock.now();
-        let bounds = within(actor, wish.models, wish.duration, at)?;
+        let allowed = self.rules.of_key(wish.limits, wish.duration);
+        let (limits, duration) = allowed.map_err(|(field, why)| Refusal::field(field, why))?;
+        let bounds = within(actor, wish.models, duration, at)?;
         let secret = AccessKey::new(self.entropy.draw());
         let key = FreshKey {
             id: KeyId::new(self.entropy.draw()),
@@ -137,6 +141,9 @@ impl Manage {
             metadata: Value::Object(wish.metadata).to_string(),
             signed_in_at: actor.key().map_or(at, |key| key.signed_in_at),
             expires_at: bounds.expires_at,
+            limits: limits.into(),
+            // What a person's key makes spends together with it.
+            parent: actor.key().filter(|_| !actor.is_admin()).map(|key| key.id.clone()),
         };
         let id = key.id.clone();
         let act = actor.act(self.entropy.draw(), at);

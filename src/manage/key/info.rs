@@ -1,6 +1,6 @@
 //! `GET /key/info`: a key, and what it used.
 use super::{Actor, Manage, Refusal, shape};
-use crate::{store::usage::UsageOfKey, web};
+use crate::{manage::limits, store::usage::UsageOfKey, web};
 use axum::{
     Json,
     extract::State,
@@ -28,6 +28,9 @@ pub(super) async fn get(
     manage.books.settled(Duration::from_secs(1)).await;
     let key = manage.find(&actor, &id).await?;
     let usage = manage.store.read(UsageOfKey(key.id.clone())).await?;
-    let body = json!({"key": key.id, "id": key.id, "info": shape::key(&key, Some(usage))});
+    let accounts = manage.guard.accounts(&key).await?;
+    let mut info = shape::key(&key, Some(usage));
+    limits::add_used(&mut info, &key, &accounts, manage.clock.now());
+    let body = json!({"key": key.id, "id": key.id, "info": info});
     Ok(web::no_store(Json(body).into_response()))
 }

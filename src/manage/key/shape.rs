@@ -1,5 +1,8 @@
 //! A key in LiteLLM's shape. Every answer about a key has its stable `id`.
-use crate::model::{Key, Usage};
+use crate::{
+    manage::limits,
+    model::{Key, Usage},
+};
 use serde_json::{Value, json};
 
 /// Totals by our names.
@@ -39,6 +42,7 @@ pub(in crate::manage) fn key(key: &Key, usage: Option<Usage>) -> Value {
         "last_used_at": time(key.last_used_at),
         "last_active": time(key.last_used_at),
     });
+    limits::show(&mut shape, &key.limits);
     if let Some(usage) = usage {
         shape["spend"] = json!(usage.cost.dollars());
         shape["usage"] = usage_shape(&usage);

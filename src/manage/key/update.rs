@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     model::{AccessKey, Key, KeyPatch, Timestamp},
-    store::keys::{Regenerate, UpdateKey},
+    store::keys_change::{Regenerate, UpdateKey},
     web,
 };
 use axum::{
@@ -102,6 +102,7 @@ async fn replace(
     }
     must_reach(actor, &key)?;
     must_fit(&patch, &key)?;
+    manage.must_be_bound(&patch, &key)?;
     let secret = AccessKey::new(manage.entropy.draw());
     let operation = Regenerate {
         id: key.id,
@@ -126,6 +127,7 @@ fn patch(body: &mut Body, actor: &Actor, at: Timestamp) -> Result<KeyPatch, Refu
     if body.text("team_id")?.is_some() {
         return Err(Refusal::field("team_id", "cannot be changed: make a key for that team"));
     }
+    let limits = body.limits()?;
     let duration = body.lifetime()?;
     let models = body.models()?.map(Option::unwrap_or_default);
     let expires_at = duration.map(|d| d.map(|duration| at.plus(duration.seconds())));
@@ -138,6 +140,10 @@ fn patch(body: &mut Body, actor: &Actor, at: Timestamp) -> Result<KeyPatch, Refu
             (None, Some(_)) => true,
             (Some(end), Some(own)) => end > own,
         };
+        if !limits.is_empty() && own.is_limited() {
+            let text = "The key you use has limits of its own: only an admin changes limits.";
+            return Err(Refusal::Forbidden(text));
+        }
         if expires_at.is_some_and(later) {
             return Err(Refusal::field("duration", "must end no later than the key you use"));
         }
@@ -148,6 +154,7 @@ fn patch(body: &mut Body, actor: &Actor, at: Timestamp) -> Result<KeyPatch, Refu
         expires_at,
         metadata: body.metadata()?,
         blocked: None,
+        limits,
     })
 }
 
@@ -163,7 +170,8 @@ fn must_reach(actor: &Actor, key: &Key) -> Result<(), Refusal> {
         (Some(end), Some(own)) => end > own,
     };
     let elsewhere = own_team.is_some() && team != own_team;
-    if longer || elsewhere || !key.models.within(&own.models) || key.blocked {
+    let unbound = own.is_limited() && !key.spends_with(own);
+    if longer || elsewhere || unbound || !key.models.within(&own.models) || key.blocked {
         return Err(Refusal::Forbidden("That key reaches further than the one you use."));
     }
     Ok(())
@@ -180,6 +188,15 @@ fn must_fit(patch: &KeyPatch, key: &Key) -> Result<(), Refusal> {
 }
 
 impl Manage {
+    /// No later change asks for more than the making of a key may; what is cleared gets the bound back.
+    fn must_be_bound(&self, patch: &KeyPatch, key: &Key) -> Result<(), Refusal> {
+        if patch.limits.is_empty() {
+            return Ok(());
+        }
+        let judged = self.rules.of_key(patch.limits.apply(&key.limits), None);
+        judged.map(drop).map_err(|(field, why)| Refusal::field(field, why))
+    }
+
     async fn change(
         &self,
         actor: &Actor,
@@ -194,6 +211,7 @@ impl Manage {
             must_reach(actor, &key)?;
         }
         must_fit(&patch, &key)?;
+        self.must_be_bound(&patch, &key)?;
         let act = actor.act(self.entropy.draw(), self.clock.now());
         let by = actor.key().map(|key| key.id.clone());
         let update = UpdateKey { id: key.id, by, patch, act };

@@ -28,9 +28,10 @@ pub(super) async fn update(
         alias: body.text("team_alias")?.flatten().map(good_alias).transpose()?,
         models: body.models()?.map(Option::unwrap_or_default),
         metadata: body.metadata()?,
+        limits: body.limits()?,
     };
     body.done()?;
-    let own = patch.alias.is_none() && patch.models.is_none();
+    let own = patch.alias.is_none() && patch.models.is_none() && patch.limits.is_empty();
     if !(actor.is_admin() || (own && actor.rights().may_run_team(&team.id))) {
         let text = "Only an admin may do this; the admins of a team may change its metadata.";
         return Err(Refusal::Forbidden(text));

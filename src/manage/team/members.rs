@@ -2,8 +2,11 @@
 use super::{Actor, Manage, Refusal};
 use crate::{
     manage::body::Body,
-    model::{Team, TeamRole, UserId},
-    store::members::{AddMembers, RemoveMember},
+    model::{LimitsPatch, Team, TeamRole, UserId},
+    store::{
+        member_limits::SetMemberLimits,
+        members::{AddMembers, RemoveMember},
+    },
     web,
 };
 use axum::{
@@ -23,6 +26,7 @@ pub(super) async fn add(
     if named.is_empty() {
         return Err(Refusal::field("member", "must say who: {\"role\": \"user\", \"user_id\": …}"));
     }
+    let limits = body.member_limits()?;
     body.done()?;
     let mut members = Vec::new();
     for one in named {
@@ -34,6 +38,11 @@ pub(super) async fn add(
         return Err(Refusal::NoSuchUser(
             "member names somebody who is gone, or the team is".into(),
         ));
+    }
+    for user in &users {
+        if !limits.is_empty() {
+            manage.limit_member(&actor, &team, user, limits.clone()).await?;
+        }
     }
     manage.guard.catch_up().await?;
     let mut shape = manage.team_with_members(team.id.as_str(), &actor).await?;
@@ -61,6 +70,33 @@ pub(super) async fn delete(
     manage.answer_team(team.id.as_str(), &actor).await
 }
 
+/// What one member may spend in the team, and how fast; and their role, if it is said.
+pub(super) async fn update(
+    State(manage): State<Manage>,
+    actor: Actor,
+    mut body: Body,
+) -> Result<Response, Refusal> {
+    let team = manage.run_team(&actor, &mut body).await?;
+    let named = body.text("user_id")?.flatten().or(body.text("user_email")?.flatten());
+    let role = body.text("role")?.flatten().map(|text| role_named(&text)).transpose()?;
+    let limits = body.member_limits()?;
+    body.done()?;
+    let named = named.ok_or_else(|| Refusal::field("user_id", "must say who is meant"))?;
+    let user = manage.user_named(&named).await?.id;
+    manage.limit_member(&actor, &team, &user, limits).await?;
+    if let Some(role) = role {
+        let act = actor.act(manage.entropy.draw(), manage.clock.now());
+        let members = vec![(user.clone(), role)];
+        manage.store.write(AddMembers { team: team.id.clone(), members, act }).await?;
+    }
+    manage.guard.catch_up().await?;
+    manage.answer_team(team.id.as_str(), &actor).await
+}
+
+fn role_named(text: &str) -> Result<TeamRole, Refusal> {
+    TeamRole::parse(text).ok_or_else(|| Refusal::field("role", "must be \"admin\" or \"user\""))
+}
+
 /// `{"role", "user_id" | "user_email"}`. An admin may name somebody who is not known yet, as LiteLLM's scripts do.
 pub(super) async fn member(
     manage: &Manage,
@@ -69,8 +105,7 @@ pub(super) async fn member(
 ) -> Result<(UserId, TeamRole), Refusal> {
     let role = match one.text("role")?.flatten().as_deref() {
         None => TeamRole::User,
-        Some(text) => TeamRole::parse(text)
-            .ok_or_else(|| Refusal::field("role", "must be \"admin\" or \"user\""))?,
+        Some(text) => role_named(text)?,
     };
     let (id, email) = (one.text("user_id")?.flatten(), one.text("user_email")?.flatten());
     one.done()?;
@@ -95,6 +130,21 @@ impl Manage {
                 "user_id names nobody we know; only an admin adds somebody new".into(),
             )),
         }
+    }
+
+    async fn limit_member(
+        &self,
+        actor: &Actor,
+        team: &Team,
+        user: &UserId,
+        patch: LimitsPatch,
+    ) -> Result<(), Refusal> {
+        let (team, user) = (team.id.clone(), user.clone());
+        let act = actor.act(self.entropy.draw(), self.clock.now());
+        let set = SetMemberLimits { team, user, patch, act };
+        let nobody = "user_id names nobody who is in this team";
+        let found = self.store.write(set).await?;
+        found.then_some(()).ok_or_else(|| Refusal::NoSuchUser(nobody.into()))
     }
 
     /// The team that the body names, for whoever looks after it.

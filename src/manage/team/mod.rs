@@ -29,6 +29,7 @@ pub(super) fn routes() -> Router<Manage> {
         .route("/team/block", post(change::block))
         .route("/team/unblock", post(change::unblock))
         .route("/team/member_add", post(members::add))
+        .route("/team/member_update", post(members::update))
         .route("/team/member_delete", post(members::delete))
 }
 

@@ -2,7 +2,7 @@
 use super::{Actor, Manage, Refusal, members::member};
 use crate::{
     manage::{body::Body, chosen_id::chosen},
-    model::{Team, TeamId, TeamRole, UserId},
+    model::{Limits, Team, TeamId, TeamRole, UserId},
     store::teams::{Made, NewTeam},
 };
 use axum::{extract::State, response::Response};
@@ -24,8 +24,10 @@ pub(super) async fn post(
     let models = body.models()?.flatten().unwrap_or_default();
     let metadata = body.metadata()?.apply("{}");
     let members = manage.members_of_body(&actor, &mut body).await?;
+    let limits = body.limits()?.apply(&Limits::default());
     body.done()?;
-    let team = Team { id: id.clone(), alias, models, metadata, blocked: None };
+    let team =
+        Team { id: id.clone(), alias, models, metadata, blocked: None, limits: limits.into() };
     let act = actor.act(manage.entropy.draw(), manage.clock.now());
     match manage.store.write(NewTeam { team, members, act }).await? {
         Made::Done => {}

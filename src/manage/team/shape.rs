@@ -1,5 +1,8 @@
 //! A team in LiteLLM's shape.
-use crate::model::{Member, Team, TeamRole, Timestamp};
+use crate::{
+    manage::limits,
+    model::{Member, Team, TeamRole, Timestamp},
+};
 use serde_json::{Value, json};
 
 pub(in crate::manage) fn team(team: &Team, made: Timestamp, members: Option<&[Member]>) -> Value {
@@ -13,6 +16,7 @@ pub(in crate::manage) fn team(team: &Team, made: Timestamp, members: Option<&[Me
         "block_reason": team.blocked.clone().flatten(),
         "created_at": made.rfc3339(),
     });
+    limits::show(&mut shape, &team.limits);
     if let Some(members) = members {
         let of = |role: TeamRole| -> Vec<_> {
             members.iter().filter(|member| member.role == role).map(|member| &member.user).collect()
@@ -25,11 +29,20 @@ pub(in crate::manage) fn team(team: &Team, made: Timestamp, members: Option<&[Me
 }
 
 fn member(member: &Member) -> Value {
-    json!({
+    let mut shape = json!({
         "user_id": member.user,
         "user_email": member.email,
         "role": member.role,
         // "hand", or "group": that goes when the provider's groups say so.
         "source": member.source,
-    })
+    });
+    let limits = &member.limits;
+    if !limits.none() {
+        limits::show(&mut shape, limits);
+        shape["max_budget_in_team"] = shape["max_budget"].take();
+        if let Some(members) = shape.as_object_mut() {
+            members.remove("max_budget");
+        }
+    }
+    shape
 }

@@ -3,7 +3,7 @@
 use super::{Actor, Manage, Refusal, shape};
 use crate::{
     manage::{body::Body, chosen_id::chosen},
-    model::{AccessKey, Email, KeyId, Lifetime, ModelList, Role, User, UserId},
+    model::{AccessKey, Email, KeyId, Lifetime, Limits, ModelList, Role, User, UserId},
     store::{
         keys::FreshKey,
         members::TeamsOf,
@@ -45,7 +45,7 @@ pub(super) async fn post(
         teams.push(manage.team(&actor, &text).await?.0.id);
     }
     let secret = AccessKey::new(manage.entropy.draw());
-    let key = with_key.then(|| manage.first_key(&secret, &id, key_alias, duration));
+    let key = with_key.then(|| manage.first_key(&secret, &id, key_alias, duration)).transpose()?;
     let (key_id, ends) =
         (key.as_ref().map(|k| k.id.clone()), key.as_ref().and_then(|k| k.expires_at));
     let act = actor.act(manage.entropy.draw(), manage.clock.now());
@@ -102,9 +102,11 @@ impl Manage {
         user: &UserId,
         alias: Option<String>,
         duration: Option<Lifetime>,
-    ) -> FreshKey {
+    ) -> Result<FreshKey, Refusal> {
         let at = self.clock.now();
-        FreshKey {
+        let allowed = self.rules.of_key(Limits::default(), duration);
+        let (limits, duration) = allowed.map_err(|(field, why)| Refusal::field(field, why))?;
+        Ok(FreshKey {
             id: KeyId::new(self.entropy.draw()),
             hash: secret.hash(),
             hint: secret.hint(),
@@ -117,7 +119,9 @@ impl Manage {
             metadata: "{}".into(),
             signed_in_at: at,
             expires_at: duration.map(|duration| at.plus(duration.seconds())),
-        }
+            limits: limits.into(),
+            parent: None,
+        })
     }
 }
 
@@ -162,5 +166,6 @@ pub(super) fn fields(body: &mut Body) -> Result<UserPatch, Refusal> {
         models: body.models()?.map(Option::unwrap_or_default),
         metadata: body.metadata()?,
         default_team: None,
+        limits: body.limits()?,
     })
 }

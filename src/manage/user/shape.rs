@@ -1,5 +1,6 @@
 //! A person in LiteLLM's shape.
 use crate::{
+    manage::limits,
     model::{Membership, Timestamp},
     store::users::Listed,
 };
@@ -21,6 +22,7 @@ pub(super) fn user(listed: &Listed, teams: Option<&[Membership]>) -> Value {
         "created_at": listed.created_at.rfc3339(),
         "last_sign_in_at": listed.signed_in_at.map(Timestamp::rfc3339),
     });
+    limits::show(&mut shape, &user.limits);
     if let Some(teams) = teams {
         shape["teams"] = teams.iter().map(|membership| json!(membership.team)).collect();
     }

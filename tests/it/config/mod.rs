@@ -228,12 +228,50 @@ fn each_provider_of_the_docs_is_good_as_it_stands_there() {
     assert_eq!(providers, 5);
 }
 
+#[test]
+fn the_limits_of_the_docs_are_good_as_they_stand_there() {
+    let text = std::fs::read_to_string("docs/budgets.md").unwrap();
+    let blocks: Vec<_> = text.split("```toml").skip(1).collect();
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        let block = block.split("```").next().unwrap();
+        load(block, &[]).unwrap_or_else(|said| panic!("{said} in {block}"));
+    }
+}
+
+#[test]
+fn limits_that_cannot_be_are_refused_by_their_names() {
+    for (setting, says) in [
+        ("budget_status = 402", "budget_status must be 422 or 429"),
+        ("timezone = \"Mars\"", "timezone \"Mars\" is no time zone"),
+        ("reset_hour = 24", "reset_hour must be an hour from 0 to 23"),
+        ("week_starts = \"someday\"", "week_starts must be a day"),
+        ("max_budget = 5", "max_budget is not"),
+        (
+            "default_key_generate_params = { max_budget = 2.5 }",
+            "max_budget must be dollars as text",
+        ),
+        ("default_key_generate_params = { max_budget = \"-1\" }", "must be an amount of dollars"),
+        ("default_key_generate_params = { budget_duration = \"1y\" }", "budget_duration must be"),
+        ("default_key_generate_params = { rpm_limit = -1 }", "rpm_limit must be a whole number"),
+        (
+            "default_key_generate_params = { rpm_limit = 9 }\nupperbound_key_generate_params = { rpm_limit = 5 }",
+            "asks for more rpm_limit than upperbound_key_generate_params: 5",
+        ),
+    ] {
+        let said = load(&format!("[limits]\n{setting}\n"), &[]).unwrap_err();
+        assert!(said.contains(says), "{setting}: {said}");
+    }
+    let said = load("[server]\ncalls_kept = \"1d\"\n", &[]).unwrap_err();
+    assert!(said.contains("calls_kept must be at least 7d"), "{said}");
+}
+
 /// Every line that is commented out is a setting too.
 fn uncommented(text: &str) -> String {
     let is_name = |name: &str| name.chars().all(|c| c.is_lowercase() || c == '_' || c.is_numeric());
     let bare = |line: &str| {
         let setting = line.strip_prefix("# ")?;
-        if setting == "[model.price]" {
+        if setting == "[model.price]" || setting.starts_with("[limits.") {
             return Some(setting.to_owned());
         }
         setting.split_once(" = ").filter(|(name, _)| is_name(name)).map(|_| setting.to_owned())
@@ -258,6 +296,19 @@ const SETTINGS: &[&str] = &[
     "database_grace",
     "revoke_grace",
     "log",
+    "journal",
+    "calls_kept",
+    "budget_status",
+    "timezone",
+    "reset_hour",
+    "week_starts",
+    "allow_unpriced",
+    "max_budget",
+    "soft_budget",
+    "budget_duration",
+    "rpm_limit",
+    "tpm_limit",
+    "max_parallel_requests",
     "insecure_http",
     "key_lifetime",
     "url_key_lifetime",

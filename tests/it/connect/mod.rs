@@ -7,5 +7,6 @@ mod doors;
 mod limits;
 mod link;
 mod openrouter;
+pub(crate) use openrouter::key_with_limit;
 mod redeeming;
 mod waiting;

@@ -12,6 +12,16 @@ async fn open(browser: &Browser, query: &str) -> Form {
     Form::read(&seen)
 }
 
+/// A key by OpenRouter's sign-in, whose app asks for a limit.
+pub(crate) async fn key_with_limit(gate: &Gate, query: &str) -> String {
+    let browser = gate.browser_of("ada").await;
+    let form = open(&browser, &format!("callback_url=http://localhost:3000/cb&{query}")).await;
+    let fields = [("request", form.handle.as_str()), ("user", &form.user), ("answer", "allow")];
+    let code = browser.post(&form.action, &fields).await.sent("code").unwrap();
+    let said = exchange(gate, json!({"code": code})).await.json();
+    said["key"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_code_comes_back_beside_the_callback_s_own_query_and_becomes_a_key() {
     let gate = Gate::new("or_whole").await;

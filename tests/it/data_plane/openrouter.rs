@@ -106,7 +106,11 @@ async fn what_the_settings_leave_out_of_a_known_model_is_the_shipped_table_s() {
 
 #[tokio::test]
 async fn the_figures_of_a_key_are_those_of_its_calls() {
-    let gate = Gate::with("or_figures", &format!("{ALL_DIALECTS}\n{PRICED}")).await;
+    let gate = Gate::with(
+        "or_figures",
+        &format!("{ALL_DIALECTS}\nlimits.allow_unpriced = true\n{PRICED}"),
+    )
+    .await;
     let browser = gate.browser_of("ada").await;
     let ask =
         "/auth?callback_url=http://localhost:3000/cb&limit=2&usage_limit_type=daily&key_label=mine";

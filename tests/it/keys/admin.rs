@@ -22,9 +22,9 @@ async fn k24_what_is_given_reads_back_and_what_is_not_known_is_named() {
     assert_eq!(info["expires"], gatekey::model::Timestamp(gate.now() + 7200).rfc3339());
     assert_eq!((&info["usage"]["calls"], &info["spend"]), (&json!(0), &json!(0.0)));
     for (field, value, says) in [
-        ("max_budget", json!(5), "not enforced by this version"),
-        ("rpm_limit", json!(1), "not enforced by this version"),
-        ("max_budget", json!(-1), "not enforced by this version"),
+        ("model_max_budget", json!({}), "not enforced by this version"),
+        ("budget_id", json!("b"), "not enforced by this version"),
+        ("max_budget", json!(-1), "must be a number of dollars"),
         ("colour", json!("red"), "not a field"),
         ("key", json!("sk-mine"), "cannot be chosen"),
         ("duration", json!("soon"), "must be"),

@@ -148,6 +148,7 @@ async fn a_call_that_is_written_twice_counts_once() {
         estimated: false,
         aborted: false,
         failed: false,
+        ledgers: Vec::new(),
     };
     let row = |count| (ChargeId::new(charge.at, count, 1), charge.clone());
     // The second batch overlaps the first, as a replay after a crash may.

@@ -257,7 +257,7 @@ fn whole(extra: &str, url: &str, database: &str, (idp, upstream): (&str, &str)) 
         let lines = extra.lines().filter_map(|line| line.trim().strip_prefix(&prefix));
         lines.collect::<Vec<_>>().join("\n")
     };
-    let sections = ["server.", "connect.", "signin."];
+    let sections = ["server.", "connect.", "signin.", "limits."];
     let rest: String = extra
         .lines()
         .filter(|line| !sections.iter().any(|section| line.trim().starts_with(section)))
@@ -288,6 +288,8 @@ fn whole(extra: &str, url: &str, database: &str, (idp, upstream): (&str, &str)) 
         {}
         [signin]
         {}
+        [limits]
+        {}
         {idps}
         {}
                 {rest}
@@ -295,6 +297,7 @@ fn whole(extra: &str, url: &str, database: &str, (idp, upstream): (&str, &str)) 
         of("server"),
         of("connect"),
         of("signin"),
+        of("limits"),
         MODELS.replace("UPSTREAM", upstream),
     )
     .replace("IDP_URL", idp)

@@ -230,6 +230,10 @@ async fn odd(wish: &str) -> Option<Response> {
         "unauthorized" => (StatusCode::UNAUTHORIZED, Json(error)).into_response(),
         "html" => (StatusCode::BAD_GATEWAY, "<h1>sk-provider-key-of-openai</h1>").into_response(),
         "redirect" => (StatusCode::FOUND, [("location", "http://127.0.0.1:1/")]).into_response(),
+        "slow" => {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            return None;
+        }
         "hang" => {
             tokio::time::sleep(Duration::from_mins(1)).await;
             StatusCode::OK.into_response()

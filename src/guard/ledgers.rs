@@ -1,0 +1,258 @@
+//! The ledgers in memory: of everybody who has limits and whose keys are in use. What they have spent is read once,
+//! and then counted here and written beside the calls.
+use crate::{
+    model::{
+        Ask, Balance, Broken, Calendar, Held, KeptLimits, Key, Ledger, Limits, NanoDollars, Spent,
+        Timestamp, Window,
+    },
+    store::{
+        self, Store,
+        books::Books,
+        spent::{Holder, OpenLedger, SpentOf, Which},
+    },
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// Past this, those that nobody uses are let go; they are read again when somebody does.
+const MANY: usize = 100_000;
+
+pub(super) struct Ledgers {
+    store: Store,
+    books: Books,
+    calendar: Arc<Calendar>,
+    known: Mutex<HashMap<Holder, Arc<Account>>>,
+    /// One is opened at a time.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// Somebody's limits, and what is used of them.
+pub struct Account {
+    pub holder: Holder,
+    /// For people: `the key sk-…`, `the team red`.
+    pub name: String,
+    calendar: Arc<Calendar>,
+    state: Mutex<State>,
+}
+
+struct State {
+    limits: Limits,
+    ledger: Ledger,
+}
+
+/// All the limits that a key's calls must keep, in an order that everybody locks them in.
+pub type Accounts = Arc<[Arc<Account>]>;
+
+/// Which limit, and whose, a call would break.
+pub struct Refused {
+    pub account: Arc<Account>,
+    pub broken: Broken,
+}
+
+/// What one call holds on the ledgers until it ends: it is settled, or given back, whatever happens.
+pub struct Reservation(Vec<(Arc<Account>, Held)>);
+
+impl Ledgers {
+    pub(super) fn new(store: Store, books: Books, calendar: Calendar) -> Self {
+        Self {
+            store,
+            books,
+            calendar: Arc::new(calendar),
+            known: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Of everybody whose limits bind this key, as the key's row has them.
+    pub(super) async fn of(&self, key: &Key, now: Timestamp) -> Result<Accounts, store::Error> {
+        let mut accounts = Vec::new();
+        for (holder, name, limits) in holders(key) {
+            if limits.none() {
+                // What is spent from now on is counted nowhere: it is read anew when there are limits again.
+                self.known().remove(&holder);
+                continue;
+            }
+            accounts.push(self.account(holder, name, limits, now).await?);
+        }
+        Ok(accounts.into())
+    }
+
+    async fn account(
+        &self,
+        holder: Holder,
+        name: String,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Arc<Account>, store::Error> {
+        let same = |account: &Arc<Account>| account.state().limits == *limits;
+        if let Some(account) = self.find(&holder).filter(same) {
+            return Ok(account);
+        }
+        let _turn = self.turn.lock().await;
+        let found = self.find(&holder);
+        let before = found.as_ref().map(|account| account.state().limits.clone());
+        let reopen =
+            before.as_ref().is_none_or(|before| before.counted_by() != limits.counted_by());
+        let spent = if limits.counts_money() && reopen {
+            self.spent(&holder, limits.budget_duration, (now, before.is_some())).await?
+        } else {
+            None
+        };
+        let Some(account) = found else {
+            let state = State { limits: limits.clone(), ledger: Ledger::opened(spent) };
+            let calendar = self.calendar.clone();
+            let account =
+                Arc::new(Account { holder: holder.clone(), name, calendar, state: state.into() });
+            self.keep(holder, account.clone(), now);
+            return Ok(account);
+        };
+        let mut state = account.state();
+        state.limits = limits.clone();
+        if reopen {
+            state.ledger.reopen(spent);
+        }
+        drop(state);
+        Ok(account)
+    }
+
+    /// What was spent in the window that runs. `again`: the window is another than it was, so what is kept of it is
+    /// not all.
+    async fn spent(
+        &self,
+        holder: &Holder,
+        window: Option<Window>,
+        (now, again): (Timestamp, bool),
+    ) -> Result<Option<Spent>, store::Error> {
+        let began = match window {
+            None => Timestamp(0),
+            Some(Window::Calendar(each)) => self.calendar.begins(each, now),
+            Some(Window::Every(_)) if again => return Ok(None),
+            Some(Window::Every(_)) => {
+                let (ledger, which) = (holder.ledger(), Which::Newest);
+                return self.store.read(SpentOf { ledger, which }).await;
+            }
+        };
+        if !again {
+            let (ledger, which) = (holder.ledger(), Which::Began(began));
+            if let Some(spent) = self.store.read(SpentOf { ledger, which }).await? {
+                return Ok(Some(spent));
+            }
+        }
+        // What has ended is in the books before they are summed.
+        if !self.books.settled(Duration::from_secs(5)).await {
+            return Err(store::Error::Unavailable("usage cannot be written".into()));
+        }
+        let open = OpenLedger { holder: holder.clone(), began, anew: again };
+        self.store.write(open).await.map(Some)
+    }
+
+    fn find(&self, holder: &Holder) -> Option<Arc<Account>> {
+        self.known().get(holder).cloned()
+    }
+
+    fn keep(&self, holder: Holder, account: Arc<Account>, now: Timestamp) {
+        let mut known = self.known();
+        // What is queued must be in the database before a ledger may be read from it again.
+        if known.len() >= MANY && known.len().is_power_of_two() && self.books.waiting() == 0 {
+            known.retain(|_, account| {
+                Arc::strong_count(account) > 1 || !account.state().ledger.is_idle(now)
+            });
+        }
+        known.insert(holder, account);
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Holder, Arc<Account>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whose limits bind a key, in the order of their ledgers' names.
+fn holders(key: &Key) -> Vec<(Holder, String, &KeptLimits)> {
+    let named = key.alias.as_deref().unwrap_or(&key.hint);
+    let mut holders = vec![
+        (Holder::Key(key.id.clone()), format!("the key {named}"), &key.limits),
+        (
+            Holder::User(key.user.clone()),
+            format!("the person {}", key.owner.shown()),
+            &key.owner.limits,
+        ),
+    ];
+    if let Some(root) = &key.root {
+        let name = "the key that this key was made with".to_owned();
+        holders.push((Holder::Key(root.id.clone()), name, &root.limits));
+    }
+    if let Some(team) = &key.team {
+        let alias = team.alias.as_deref().unwrap_or(team.id.as_str());
+        holders.push((Holder::Team(team.id.clone()), format!("the team {alias}"), &team.limits));
+        let member = Holder::Member(team.id.clone(), key.user.clone());
+        let name = format!("{} in the team {alias}", key.owner.shown());
+        holders.push((member, name, &team.member_limits));
+    }
+    holders.sort_by_cached_key(|(holder, ..)| holder.ledger());
+    holders
+}
+
+impl Account {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.state().limits.clone()
+    }
+
+    #[must_use]
+    pub fn balance(&self, now: Timestamp) -> Balance {
+        let State { limits, ledger } = &mut *self.state();
+        ledger.balance((limits, &self.calendar), now)
+    }
+}
+
+impl Reservation {
+    /// On all ledgers or on none.
+    pub fn take(accounts: &Accounts, now: Timestamp, ask: Ask) -> Result<Self, Refused> {
+        let mut states: Vec<_> = accounts.iter().map(|account| account.state()).collect();
+        for (account, state) in accounts.iter().zip(&mut states) {
+            let State { limits, ledger } = &mut **state;
+            ledger.judge((limits, &account.calendar), now, ask).map_err(|broken| {
+                let account = account.clone();
+                Refused { account, broken }
+            })?;
+        }
+        let held = accounts.iter().zip(&mut states).map(|(account, state)| {
+            let State { limits, ledger } = &mut **state;
+            (account.clone(), ledger.take((limits, &account.calendar), now, ask))
+        });
+        Ok(Self(held.collect()))
+    }
+
+    /// The call has ended; answers with the ledgers that its cost is to be written to, and their windows.
+    #[must_use]
+    pub fn settle(
+        &mut self,
+        now: Timestamp,
+        (cost, tokens): (NanoDollars, i64),
+    ) -> Vec<(String, Timestamp)> {
+        let mut booked = Vec::new();
+        for (account, held) in self.0.drain(..) {
+            let State { limits, ledger } = &mut *account.state();
+            let began = ledger.settle((limits, &account.calendar), now, held, (cost, tokens));
+            if limits.counts_money() {
+                booked.push((account.holder.ledger(), began));
+            }
+        }
+        booked
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        for (account, held) in self.0.drain(..) {
+            account.state().ledger.give_back(held);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What a member may spend in a team, and how fast: whoever put them there, by hand or by group.
+use super::{
+    Error, Operation, Tx,
+    audit::{self, Act},
+    changes::{self, Change},
+    members::member_line,
+    spent::{self, Holder},
+};
+use crate::model::{KeptLimits, LimitsPatch, TeamId, UserId};
+use serde_json::json;
+
+pub struct SetMemberLimits {
+    pub team: TeamId,
+    pub user: UserId,
+    pub patch: LimitsPatch,
+    pub act: Act,
+}
+
+impl Operation for SetMemberLimits {
+    /// Whether there is such a member.
+    type Output = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        tx.run("UPDATE teams SET id = id WHERE id = $1", (&self.team,)).await?;
+        let member: Option<(UserId,)> = tx
+            .optional(
+                "SELECT DISTINCT user_id FROM members WHERE team_id = $1 AND user_id = $2",
+                (&self.team, &self.user),
+            )
+            .await?;
+        if member.is_none() {
+            return Ok(false);
+        }
+        let found: Option<(KeptLimits,)> = tx
+            .optional(
+                "SELECT limits FROM member_limits WHERE team_id = $1 AND user_id = $2",
+                (&self.team, &self.user),
+            )
+            .await?;
+        let before = found.map(|(limits,)| limits).unwrap_or_default();
+        let after: KeptLimits = self.patch.apply(&before).into();
+        tx.run(
+            "INSERT INTO member_limits (team_id, user_id, limits) VALUES ($1, $2, $3)
+             ON CONFLICT (team_id, user_id) DO UPDATE SET limits = excluded.limits",
+            (&self.team, &self.user, &after),
+        )
+        .await?;
+        if before.counted_by() != after.counted_by() {
+            spent::forget(tx, &Holder::Member(self.team.clone(), self.user.clone())).await?;
+        }
+        changes::insert(tx, &Change::User(self.user.clone()), self.act.at).await?;
+        let entry = member_line(&self.act, "team.member_update", &self.team, &self.user);
+        let entry = entry.changing(json!({"limits": before}), json!({"limits": after}));
+        audit::insert(tx, &entry).await?;
+        Ok(true)
+    }
+}
