@@ -93,13 +93,11 @@ impl Ledgers {
         }
         let _turn = self.turn.lock().await;
         let found = self.find(&holder);
-        let before = found.as_ref().map(|account| account.state().limits.clone());
-        let reopen =
-            before.as_ref().is_none_or(|before| before.counted_by() != limits.counted_by());
-        let spent = if limits.counts_money() && reopen {
-            self.spent(&holder, limits.budget_duration, (now, before.is_some())).await?
-        } else {
-            None
+        let by = |limits: &Limits| (limits.counted_by(), limits.epoch);
+        let reopen = found.as_ref().is_none_or(|account| by(&account.state().limits) != by(limits));
+        let spent = match limits.counted_by().filter(|_| reopen) {
+            Some(window) => self.spent(&holder, (window, limits.epoch), now).await?,
+            None => None,
         };
         let Some(account) = found else {
             let state = State { limits: limits.clone(), ledger: Ledger::opened(spent) };
@@ -118,34 +116,30 @@ impl Ledgers {
         Ok(account)
     }
 
-    /// What was spent in the window that runs. `again`: the window is another than it was, so what is kept of it is
-    /// not all.
+    /// What was spent in the window that runs: as it is kept, or as the books have it.
     async fn spent(
         &self,
         holder: &Holder,
-        window: Option<Window>,
-        (now, again): (Timestamp, bool),
+        (window, epoch): (Option<Window>, i64),
+        now: Timestamp,
     ) -> Result<Option<Spent>, store::Error> {
+        let ledger = holder.ledger_of(epoch);
         let began = match window {
             None => Timestamp(0),
             Some(Window::Calendar(each)) => self.calendar.begins(each, now),
-            Some(Window::Every(_)) if again => return Ok(None),
             Some(Window::Every(_)) => {
-                let (ledger, which) = (holder.ledger(), Which::Newest);
-                return self.store.read(SpentOf { ledger, which }).await;
+                return self.store.read(SpentOf { ledger, which: Which::Newest }).await;
             }
         };
-        if !again {
-            let (ledger, which) = (holder.ledger(), Which::Began(began));
-            if let Some(spent) = self.store.read(SpentOf { ledger, which }).await? {
-                return Ok(Some(spent));
-            }
+        let which = Which::Began(began);
+        if let Some(spent) = self.store.read(SpentOf { ledger, which }).await? {
+            return Ok(Some(spent));
         }
         // What has ended is in the books before they are summed.
         if !self.books.settled(Duration::from_secs(5)).await {
             return Err(store::Error::Unavailable("usage cannot be written".into()));
         }
-        let open = OpenLedger { holder: holder.clone(), began, anew: again };
+        let open = OpenLedger { holder: holder.clone(), began, epoch };
         self.store.write(open).await.map(Some)
     }
 
@@ -242,7 +236,7 @@ impl Reservation {
             let State { limits, ledger } = &mut *account.state();
             let began = ledger.settle((limits, &account.calendar), now, held, (cost, tokens));
             if limits.counts_money() {
-                booked.push((account.holder.ledger(), began));
+                booked.push((account.holder.ledger_of(limits.epoch), began));
             }
         }
         booked

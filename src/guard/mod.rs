@@ -17,13 +17,13 @@ pub use ledgers::{Account, Accounts, Refused, Reservation};
 
 use crate::{
     config::{Secret, Server},
-    model::{AccessKey, Calendar, Hash, Key, KeyState, Lifetime, Timestamp},
+    model::{AccessKey, Calendar, Hash, Key, KeyId, KeyState, Lifetime, Timestamp},
     store::{
         self, Store,
         audit::{Act, Note},
         books::Books,
         changes::{Change, ChangesAfter, LastChange},
-        keys::{KeyByHash, Presented},
+        keys::{KeyByHash, KeyById, Presented},
     },
     world::{Clock, Entropy, Shutdown},
 };
@@ -239,9 +239,19 @@ impl Guard {
         Dead::Unknown
     }
 
-    /// Everybody whose limits bind a key.
-    pub async fn accounts(&self, key: &Key) -> Result<Accounts, store::Error> {
-        self.0.ledgers.of(key, self.0.clock.now()).await
+    /// Everybody whose limits bind a key, for a look at them; nobody for a key that is gone.
+    pub async fn accounts(&self, id: &KeyId) -> Result<Accounts, store::Error> {
+        let inner = &self.0;
+        // As in `look_up`: no limits are kept that were read before a change and not after it.
+        for _ in 0..20 {
+            let generation = inner.generation.load(Ordering::SeqCst);
+            let Some(key) = inner.store.read(KeyById(id.clone())).await? else { break };
+            let accounts = inner.ledgers.of(&key, inner.clock.now()).await?;
+            if inner.generation.load(Ordering::SeqCst) == generation {
+                return Ok(accounts);
+            }
+        }
+        Ok(Accounts::default())
     }
 
     /// How many keys are in memory.

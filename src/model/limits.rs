@@ -22,6 +22,14 @@ pub struct Limits {
     pub tpm_limit: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_parallel_requests: Option<i64>,
+    /// How often it changed whether money is counted, and by which window: each time another ledger begins.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub epoch: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+fn is_zero(epoch: &i64) -> bool {
+    *epoch == 0
 }
 
 /// As keys, people and teams keep them: most have none, and then they take no room.
@@ -36,11 +44,12 @@ static NONE: Limits = Limits {
     rpm_limit: None,
     tpm_limit: None,
     max_parallel_requests: None,
+    epoch: 0,
 };
 
 impl From<Limits> for KeptLimits {
     fn from(limits: Limits) -> Self {
-        Self((!limits.none()).then(|| Box::new(limits)))
+        Self((limits != NONE).then(|| Box::new(limits)))
     }
 }
 
@@ -72,7 +81,7 @@ pub struct LimitsPatch {
 impl Limits {
     #[must_use]
     pub fn none(&self) -> bool {
-        *self == Self::default()
+        Self { epoch: 0, ..self.clone() } == NONE
     }
 
     /// Whether what is spent has to be known.
@@ -97,6 +106,7 @@ impl Limits {
             rpm_limit: self.rpm_limit.or(other.rpm_limit),
             tpm_limit: self.tpm_limit.or(other.tpm_limit),
             max_parallel_requests: self.max_parallel_requests.or(other.max_parallel_requests),
+            epoch: self.epoch,
         }
     }
 
@@ -138,14 +148,18 @@ impl LimitsPatch {
 
     #[must_use]
     pub fn apply(&self, to: &Limits) -> Limits {
-        Limits {
+        let after = Limits {
             max_budget: self.max_budget.unwrap_or(to.max_budget),
             soft_budget: self.soft_budget.unwrap_or(to.soft_budget),
             budget_duration: self.budget_duration.unwrap_or(to.budget_duration),
             rpm_limit: self.rpm_limit.unwrap_or(to.rpm_limit),
             tpm_limit: self.tpm_limit.unwrap_or(to.tpm_limit),
             max_parallel_requests: self.max_parallel_requests.unwrap_or(to.max_parallel_requests),
-        }
+            epoch: to.epoch,
+        };
+        // A new holder of limits has spent nothing yet: there is no ledger before the first.
+        let again = *to != NONE && after.counted_by() != to.counted_by();
+        Limits { epoch: to.epoch + i64::from(again), ..after }
     }
 }
 

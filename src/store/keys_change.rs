@@ -4,7 +4,6 @@ use super::{
     audit::{self, Act},
     changes::{self, Change},
     keys::{is_live, select_keys},
-    spent::{self, Holder},
     users::user_columns,
 };
 use crate::model::{Hash, Key, KeyId, KeyPatch, Timestamp};
@@ -29,9 +28,8 @@ impl Operation for UpdateKey {
             return Ok(None);
         }
         let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
-        let (before, shown) = (key.clone(), as_json(&key));
+        let before = as_json(&key);
         self.patch.apply(&mut key);
-        tell_ledger(tx, &before, &key).await?;
         tx.run(
             "UPDATE keys SET alias = $2, models = $3, metadata = $4, expires_at = $5, blocked = $6,
                  limits = $7 WHERE id = $1",
@@ -49,7 +47,7 @@ impl Operation for UpdateKey {
         tell_children(tx, &key, self.act.at).await?;
         changes::insert(tx, &Change::Key(key.id.clone()), self.act.at).await?;
         let entry = self.act.entry(self.patch.action(), &key.id).of_user(&key.user);
-        let entry = entry.of_app(key.app.as_deref()).changing(shown, as_json(&key));
+        let entry = entry.of_app(key.app.as_deref()).changing(before, as_json(&key));
         audit::insert(tx, &entry).await?;
         Ok(Some(key))
     }
@@ -76,9 +74,8 @@ impl Operation for Regenerate {
             return Ok(None);
         }
         let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
-        let (before, shown) = (key.clone(), as_json(&key));
+        let before = as_json(&key);
         self.patch.apply(&mut key);
-        tell_ledger(tx, &before, &key).await?;
         key.hint.clone_from(&self.hint);
         tx.run(
             "INSERT INTO ended_keys (hash, id, user_id, app, ended_at)
@@ -104,17 +101,10 @@ impl Operation for Regenerate {
         tell_children(tx, &key, self.act.at).await?;
         changes::insert(tx, &Change::Key(key.id.clone()), self.act.at).await?;
         let entry = self.act.entry("key.regenerate", &key.id).of_user(&key.user);
-        let entry = entry.of_app(key.app.as_deref()).changing(shown, as_json(&key));
+        let entry = entry.of_app(key.app.as_deref()).changing(before, as_json(&key));
         audit::insert(tx, &entry).await?;
         Ok(Some(key))
     }
-}
-
-async fn tell_ledger(tx: &mut Tx<'_>, before: &Key, after: &Key) -> Result<(), Error> {
-    if before.limits.counted_by() != after.limits.counted_by() {
-        spent::forget(tx, &Holder::Key(after.id.clone())).await?;
-    }
-    Ok(())
 }
 
 /// The keys that were made with this one spend together with it, as its limits are now.

@@ -4,7 +4,6 @@ use super::{
     audit::{self, Act},
     changes::{self, Change},
     members::member_line,
-    spent::{self, Holder},
 };
 use crate::model::{KeptLimits, LimitsPatch, TeamId, UserId};
 use serde_json::json;
@@ -45,9 +44,6 @@ impl Operation for SetMemberLimits {
             (&self.team, &self.user, &after),
         )
         .await?;
-        if before.counted_by() != after.counted_by() {
-            spent::forget(tx, &Holder::Member(self.team.clone(), self.user.clone())).await?;
-        }
         changes::insert(tx, &Change::User(self.user.clone()), self.act.at).await?;
         let entry = member_line(&self.act, "team.member_update", &self.team, &self.user);
         let entry = entry.changing(json!({"limits": before}), json!({"limits": after}));

@@ -13,7 +13,13 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// The ledger's name.
+    /// Under which name it is kept what they spent: nothing of an earlier way of counting is in it.
+    #[must_use]
+    pub fn ledger_of(&self, epoch: i64) -> String {
+        if epoch == 0 { self.ledger() } else { format!("{}#{epoch}", self.ledger()) }
+    }
+
+    /// The ledger's name for people.
     #[must_use]
     pub fn ledger(&self) -> String {
         match self {
@@ -69,8 +75,8 @@ pub struct OpenLedger {
     pub holder: Holder,
     /// Zero: all that ever was.
     pub began: Timestamp,
-    /// What is kept already is not all.
-    pub anew: bool,
+    /// [`Limits::epoch`](crate::model::Limits::epoch).
+    pub epoch: i64,
 }
 
 impl Operation for OpenLedger {
@@ -82,10 +88,9 @@ impl Operation for OpenLedger {
         let (began, nano) = tx
             .one(
                 "INSERT INTO spent (ledger, began, nano) VALUES ($1, $2, $3)
-                 ON CONFLICT (ledger, began) DO UPDATE SET
-                     nano = CASE WHEN $4 THEN excluded.nano ELSE spent.nano END
+                 ON CONFLICT (ledger, began) DO UPDATE SET nano = spent.nano
                  RETURNING began, nano",
-                (self.holder.ledger(), self.began, nano, self.anew),
+                (self.holder.ledger_of(self.epoch), self.began, nano),
             )
             .await?;
         Ok(Spent { began, nano })
@@ -141,11 +146,6 @@ impl OpenLedger {
         };
         Ok(nano)
     }
-}
-
-/// Another window: what is kept of the old ones says nothing of it.
-pub(super) async fn forget(tx: &mut Tx<'_>, holder: &Holder) -> Result<(), Error> {
-    tx.run("DELETE FROM spent WHERE ledger = $1", (holder.ledger(),)).await
 }
 
 /// Adds what calls have cost; the caller sorts them, so that two batches lock rows in the same order.

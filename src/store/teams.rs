@@ -5,7 +5,6 @@ use super::{
     changes::{self, Change},
     keys_end::{EndKeys, Which},
     members,
-    spent::{self, Holder},
     users::service_id,
     users_change::{is_retired, retire},
 };
@@ -108,9 +107,6 @@ impl Operation for UpdateTeam {
         }
         team.metadata = self.patch.metadata.apply(&team.metadata);
         team.limits = self.patch.limits.apply(&team.limits).into();
-        if before.limits.counted_by() != team.limits.counted_by() {
-            spent::forget(tx, &Holder::Team(team.id.clone())).await?;
-        }
         tx.run(
             "UPDATE teams SET alias = $2, models = $3, metadata = $4, limits = $5 WHERE id = $1",
             (&team.id, &team.alias, &team.models, &team.metadata, &team.limits),

@@ -7,7 +7,6 @@ use super::{
     keys_end::{EndKeys, Which},
     leaving::{Leave, Who},
     members,
-    spent::{self, Holder},
     users::{EnsureDefault, FindUsers, Listed, find},
 };
 use crate::model::{
@@ -158,9 +157,6 @@ impl Operation for UpdateUser {
             self.invite_anew(tx, &before, email.as_deref()).await?;
         }
         save(tx, &after, &self.patch).await?;
-        if before.user.limits.counted_by() != after.user.limits.counted_by() {
-            spent::forget(tx, &Holder::User(self.id.clone())).await?;
-        }
         if before.user.role != after.user.role {
             // A session is never carried over into another role (row C10).
             tx.run("DELETE FROM sessions WHERE user_id = $1", (&self.id,)).await?;

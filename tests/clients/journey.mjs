@@ -188,9 +188,27 @@ try {
     passed += said.trim().split('\n').length;
     assert.ok(api.seen.every(({ headers }) => !JSON.stringify(headers).includes(key)), 'the key stays here');
     const info = await fetch(`${base}/key/info`, { headers: { authorization: `Bearer ${key}` } });
-    const { usage } = (await info.json()).info;
+    const { calls: booked, input_tokens, output_tokens } = (await info.json()).info.usage;
     const calls = api.seen.filter(({ path }) => !path.includes('count_tokens')).length;
-    assert.deepEqual(usage, { calls, input_tokens: 9 * calls, output_tokens: 6 * calls });
+    assert.deepEqual({ booked, input_tokens, output_tokens },
+      { booked: calls, input_tokens: 9 * calls, output_tokens: 6 * calls });
+  });
+
+  await check('the official SDKs raise on a spent budget at once, and try a rate again', async () => {
+    const made = async (limits) => {
+      const sent = await fetch(`${base}/key/generate`, {
+        method: 'POST', body: JSON.stringify(limits),
+        headers: { authorization: 'Bearer sk-the-master-key-of-these-tests', 'content-type': 'application/json' },
+      });
+      return (await sent.json()).key;
+    };
+    const keys = { SPENT: await made({ max_budget: 0 }), SLOW: await made({ max_parallel_requests: 0 }) };
+    const env = { PATH: process.env.PATH, GATEKEY_URL: base, ...keys };
+    const before = api.seen.length;
+    const { stdout: said } = await promisify(execFile)('.venv/bin/python', ['budgets.py'], { env, timeout: 60_000 });
+    process.stdout.write(said);
+    passed += said.trim().split('\n').length;
+    assert.equal(api.seen.length, before, 'nothing left');
   });
 
   await check('sign out, and the provider is asked which account', async () => {

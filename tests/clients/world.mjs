@@ -174,4 +174,7 @@ upstream = "openai"
 [[model]]
 name = "claude-x"
 upstream = "anthropic"
+[model.price]
+input = "3"
+output = "15"
 `;

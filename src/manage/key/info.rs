@@ -28,7 +28,7 @@ pub(super) async fn get(
     manage.books.settled(Duration::from_secs(1)).await;
     let key = manage.find(&actor, &id).await?;
     let usage = manage.store.read(UsageOfKey(key.id.clone())).await?;
-    let accounts = manage.guard.accounts(&key).await?;
+    let accounts = manage.guard.accounts(&key.id).await?;
     let mut info = shape::key(&key, Some(usage));
     limits::add_used(&mut info, &key, &accounts, manage.clock.now());
     let body = json!({"key": key.id, "id": key.id, "info": info});

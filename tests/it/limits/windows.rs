@@ -54,6 +54,30 @@ async fn a_clock_that_is_put_back_and_forth_gives_no_budget_twice() {
 }
 
 #[tokio::test]
+async fn a_limit_that_is_cleared_and_set_again_at_once_has_forgotten_nothing() {
+    let gate = gate("windows_again").await;
+    let made = gate.generate(json!({"max_budget": 1})).await;
+    let (key, id) = (made["key"].as_str().unwrap().to_owned(), made["token_id"].clone());
+    for round in 1..=3 {
+        assert_eq!(call(&gate, &key, 5).await.status, 200);
+        for limit in [json!(null), json!(1)] {
+            update(&gate, "/key/update", json!({"key": id, "max_budget": limit})).await;
+        }
+        let spent = f64::from(round) * 0.000_195;
+        assert_eq!(call(&gate, &key, 5).await.status, 200);
+        let shown = info(&gate, &key).await["limits"][0]["spend"].as_f64().unwrap();
+        assert!((shown - spent).abs() < 1e-12, "{shown} {spent}");
+    }
+    let gate = gate.restarted().await;
+    assert_eq!(call(&gate, &key, 5).await.status, 200);
+    let shown = info(&gate, &key).await;
+    assert_eq!(
+        (&shown["spend"], &shown["limits"][0]["spend"]),
+        (&json!(0.000_682_5), &json!(0.000_682_5))
+    );
+}
+
+#[tokio::test]
 async fn another_window_counts_what_was_spent_in_it() {
     let gate = gate("windows_change").await;
     let made = gate.generate(json!({"max_budget": 0.00025})).await;
