@@ -71,8 +71,10 @@ impl Ledgers {
         let mut accounts = Vec::new();
         for (holder, name, limits) in holders(key) {
             if limits.none() {
-                // What is spent from now on is counted nowhere: it is read anew when there are limits again.
-                self.known().remove(&holder);
+                // Somebody else's entry may hold it still; its next limits have another epoch.
+                if let Some(account) = self.find(&holder) {
+                    account.state().limits.clone_from(limits);
+                }
                 continue;
             }
             accounts.push(self.account(holder, name, limits, now).await?);

@@ -163,8 +163,12 @@ fn has_budget(accounts: &Accounts) -> bool {
 
 /// The most tokens that all choices of an answer can have.
 fn longest(facts: &Facts, head: &Head) -> i64 {
-    let ceiling = facts.max_output_tokens.or(facts.context_length).unwrap_or(LONGEST_ANSWER);
-    let each = head.max_tokens.map_or(ceiling, |asked| asked.min(ceiling.max(1)));
+    let ceiling = facts.max_output_tokens.or(facts.context_length);
+    let each = match (head.max_tokens, ceiling) {
+        (Some(asked), Some(ceiling)) => asked.min(ceiling),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => LONGEST_ANSWER,
+    };
     each.saturating_mul(head.choices)
 }
 
@@ -215,5 +219,28 @@ fn warn(headers: &mut HeaderMap, account: &Account, now: Timestamp) {
         text.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
     if let Ok(value) = HeaderValue::try_from(plain) {
         headers.append(WARNING, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_as_long_as_was_asked_or_as_the_model_can() {
+        let of = |asked: &str, ceiling| {
+            let body = format!("{{\"model\":\"m\"{asked}}}");
+            let facts = Facts { max_output_tokens: ceiling, ..Facts::default() };
+            longest(&facts, &Head::find(body.as_bytes()).unwrap())
+        };
+        assert_eq!(of(",\"max_tokens\":100", Some(4096)), 100);
+        assert_eq!(of(",\"max_tokens\":9000", Some(4096)), 4096);
+        assert_eq!(of(",\"max_tokens\":90000", None), 90_000);
+        assert_eq!(of(",\"max_completion_tokens\":5,\"max_tokens\":9,\"n\":3", None), 15);
+        assert_eq!(of("", Some(4096)), 4096);
+        for odd in ["", ",\"max_tokens\":\"9\"", ",\"max_tokens\":-1", ",\"max_tokens\":1e99"] {
+            assert_eq!(of(odd, None), LONGEST_ANSWER, "{odd}");
+        }
+        assert_eq!(of(&format!(",\"max_tokens\":{},\"n\":999", i64::MAX), None), i64::MAX);
     }
 }

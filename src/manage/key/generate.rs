@@ -133,7 +133,7 @@ impl Manage {
             hash: secret.hash(),
             hint: secret.hint(),
             alias: wish.alias,
-            user: owner,
+            user: owner.clone(),
             grant: None,
             app: None,
             team,
@@ -142,8 +142,11 @@ impl Manage {
             signed_in_at: actor.key().map_or(at, |key| key.signed_in_at),
             expires_at: bounds.expires_at,
             limits: limits.into(),
-            // What a person's key makes spends together with it.
-            parent: actor.key().filter(|_| !actor.is_admin()).map(|key| key.id.clone()),
+            // What a person's key makes for them spends together with it; a team's own has the team's ledger.
+            parent: actor
+                .key()
+                .filter(|key| !actor.is_admin() && key.user == owner)
+                .map(|key| key.id.clone()),
         };
         let id = key.id.clone();
         let act = actor.act(self.entropy.draw(), at);

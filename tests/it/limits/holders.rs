@@ -29,8 +29,16 @@ async fn a_person_s_budget_binds_all_keys_of_theirs_together() {
         assert_eq!(refused.json()["error"]["used"], 0.000_195);
     }
     assert_eq!(call(&gate, &other, 5).await.status, 200);
+    // Cleared and set again, with calls by one key in between: both keys are bound by the same ledger.
+    update(&gate, "/user/update", json!({"user_id": "ada", "max_budget": null})).await;
+    assert_eq!(call(&gate, &one, 5).await.status, 200);
+    update(&gate, "/user/update", json!({"user_id": "ada", "max_budget": 0.00035})).await;
+    assert_eq!(call(&gate, &two, 5).await.status, 200);
+    for key in [&one, &two] {
+        assert_eq!(call(&gate, key, 5).await.json()["error"]["used"], 0.000_39);
+    }
     let user = gate.get("/user/info?user_id=ada", MASTER_KEY).await.json();
-    assert_eq!(user["user_info"]["max_budget"], 0.00015);
+    assert_eq!(user["user_info"]["max_budget"], 0.00035);
 }
 
 #[tokio::test]
