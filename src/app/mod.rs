@@ -113,6 +113,7 @@ impl Shared {
         let known = manage::Known {
             keyring,
             rules: Arc::new(config.limits.clone()),
+            models: served(config),
             domains: config.idps.iter().flat_map(|idp| idp.domains.clone()).collect(),
         };
         let manage = Manage::new(world.clone(), site.clone(), guard.clone(), books.clone(), known);
@@ -142,6 +143,15 @@ impl Shared {
             .with_state(site_too)
             .layer(middleware::from_fn_with_state(door, layers::door))
     }
+}
+
+fn served(config: &Config) -> Arc<[manage::Served]> {
+    let served = config.models.iter().filter_map(|model| {
+        let upstream = config.upstreams.iter().find(|known| known.name == model.upstream)?;
+        let priced = model.facts.price.input.is_some();
+        Some(manage::Served { name: model.name.clone(), kind: upstream.kind, priced })
+    });
+    served.collect()
 }
 
 /// Takes expired rows away, a few at a time, as long as the server runs.

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod check;
 mod demo;
+mod explain;
 mod failure;
 mod key;
 mod migrate;
@@ -71,6 +72,11 @@ enum Verb {
     /// Show what each model costs, and who says so
     #[command(subcommand)]
     Prices(prices::Verb),
+    /// Say why a call would be refused: every rule it would meet, with the figures of this moment
+    ///
+    /// Asks the running server, with the settings' master key: what is reserved is known there and nowhere else.
+    /// Nothing is counted by it. Exit code 0 whether or not the call would be let in.
+    Explain(explain::Explain),
     /// Show what was used and what it cost, by person, team, app, key or model
     ///
     /// Read from the sums by day, in UTC. Calls of models without a price are counted, and their cost is not known:
@@ -111,6 +117,7 @@ async fn run(Arguments { verb, config }: Arguments) -> Result<(), Failure> {
         Verb::User(verb) => verb.run(config).await,
         Verb::Team(verb) => verb.run(config).await,
         Verb::Prices(verb) => verb.run(config),
+        Verb::Explain(explain) => explain.run(config).await,
         Verb::Spend(spend) => spend.run(config).await,
         Verb::Audit(audit) => audit.run(config).await,
         Verb::Backup(backup) => backup.run(config),

@@ -201,6 +201,12 @@ impl Account {
         self.state().limits.clone()
     }
 
+    /// Whether a call could begin; nothing is taken.
+    pub fn judge(&self, now: Timestamp, ask: Ask) -> Result<(), Broken> {
+        let State { limits, ledger } = &mut *self.state();
+        ledger.judge((limits, &self.calendar), now, ask)
+    }
+
     #[must_use]
     pub fn balance(&self, now: Timestamp) -> Balance {
         let State { limits, ledger } = &mut *self.state();

@@ -18,7 +18,7 @@ pub use actor::Actor;
 pub use refusal::Refusal;
 
 use crate::{
-    config::{Keyring, LimitRules},
+    config::{Keyring, LimitRules, UpstreamKind},
     guard::Guard,
     store::{Store, books::Books},
     web::Site,
@@ -39,6 +39,14 @@ pub struct Manage {
     /// E-mail domains in which somebody made in advance is claimed at a sign-in.
     domains: Arc<[String]>,
     rules: Arc<LimitRules>,
+    models: Arc<[Served]>,
+}
+
+/// A model, as far as this room looks at it.
+pub struct Served {
+    pub name: String,
+    pub kind: UpstreamKind,
+    pub priced: bool,
 }
 
 /// What of the settings this room looks at.
@@ -46,6 +54,7 @@ pub struct Known {
     pub keyring: Arc<Keyring>,
     pub domains: Arc<[String]>,
     pub rules: Arc<LimitRules>,
+    pub models: Arc<[Served]>,
 }
 
 impl Manage {
@@ -57,8 +66,8 @@ impl Manage {
         books: Books,
         known: Known,
     ) -> Self {
-        let Known { keyring, domains, rules } = known;
-        Self { store, clock, entropy, site, guard, books, keyring, domains, rules }
+        let Known { keyring, domains, rules, models } = known;
+        Self { store, clock, entropy, site, guard, books, keyring, domains, rules, models }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `/key/*`: keys by hand, and what became of them.
 mod delete;
+mod explain;
 mod generate;
 mod info;
 mod list;
@@ -18,6 +19,7 @@ pub(super) fn routes() -> Router<Manage> {
     Router::new()
         .route("/key/generate", post(generate::post))
         .route("/key/service-account/generate", post(generate::service_account))
+        .route("/key/explain", post(explain::post))
         .route("/key/info", get(info::get))
         .route("/key/list", get(list::get))
         .route("/key/update", post(update::post))

@@ -1,4 +1,5 @@
 mod budgets;
+mod explain;
 mod fields;
 mod holders;
 mod pace;
