@@ -1,5 +1,8 @@
 //! The live keys of a person, by the app they are for.
-use super::Console;
+use super::{
+    Console,
+    budgets::{Bar, Budgets},
+};
 use crate::{
     model::{Key, KeyId, Timestamp, Usage, UserId},
     store::{self, keys_list::NewestKeys, usage::UsageOfUser},
@@ -12,6 +15,7 @@ const MOST: i64 = 500;
 /// What `keys.html` shows.
 pub(super) struct Keys {
     pub(super) apps: Vec<App>,
+    pub(super) budgets: Vec<Bar>,
     pub(super) hidden: i64,
     pub(super) form_token: String,
     /// The page it stands on.
@@ -31,6 +35,7 @@ pub(super) struct Row {
     pub(super) usage: Usage,
     pub(super) until: String,
     pub(super) last_used: String,
+    pub(super) budget: Option<Bar>,
 }
 
 impl Keys {
@@ -46,16 +51,19 @@ impl Keys {
         let (keys, total) = console.store.read(newest).await?;
         let usage = console.store.read(UsageOfUser(user.clone())).await?;
         let hidden = total - i64::try_from(keys.len()).unwrap_or(i64::MAX);
+        let mut budgets = Budgets::of(console, &keys).await?;
         let mut apps: Vec<App> = Vec::new();
         for key in keys {
             let (name, initial) = (key.shown(), key.initial());
-            let row = Row::new(key, &usage, now);
+            let budget = budgets.of_key(&key);
+            let row = Row { budget, ..Row::new(key, &usage, now) };
             match apps.iter_mut().find(|app| app.name == name) {
                 Some(app) => app.keys.push(row),
                 None => apps.push(App { name, initial, keys: vec![row] }),
             }
         }
-        Ok(Self { apps, hidden, form_token, back, may_end })
+        let budgets = budgets.shared();
+        Ok(Self { apps, budgets, hidden, form_token, back, may_end })
     }
 }
 
@@ -65,6 +73,7 @@ impl Row {
             usage: usage.get(&key.id).copied().unwrap_or_default(),
             until: key.expires_at.map_or("it is ended".into(), Timestamp::in_words),
             last_used: key.last_used_at.map_or("never used".into(), |at| ago(now, at)),
+            budget: None,
             key,
         }
     }

@@ -3,6 +3,7 @@
 mod account;
 mod apps;
 mod assets;
+mod budgets;
 mod end;
 mod form;
 mod keys;

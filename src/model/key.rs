@@ -103,6 +103,16 @@ impl Key {
         !self.limits.none() || self.root.as_ref().is_some_and(|root| !root.limits.none())
     }
 
+    /// Whether anybody's budget binds it.
+    #[must_use]
+    pub fn has_budget(&self) -> bool {
+        let team = self.team.as_ref().map(|team| [&team.limits, &team.member_limits]);
+        let own = [&self.limits, &self.owner.limits];
+        let root = self.root.as_ref().map(|root| &root.limits);
+        let all = own.into_iter().chain(root).chain(team.into_iter().flatten());
+        all.into_iter().any(|limits| limits.max_budget.is_some())
+    }
+
     /// Whether what it spends counts against the other as well.
     #[must_use]
     pub fn spends_with(&self, other: &Self) -> bool {

@@ -145,8 +145,12 @@ export async function gatekey(port, settings) {
   return { url, stop };
 }
 
-/** What both runs have in their settings: two teams by group, the provider, the upstreams. */
+/** What both runs have in their settings: two teams by group, the provider, the upstreams, a budget
+ * for each key. */
 export const around = (idp, api) => `
+[limits.default_key_generate_params]
+max_budget = "20"
+budget_duration = "monthly"
 [[team]]
 name = "Data science"
 groups = ["eng-data"]

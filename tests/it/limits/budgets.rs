@@ -196,3 +196,27 @@ async fn two_hundred_mixed_calls_leave_rows_sums_and_budget_in_agreement() {
     }
     assert_eq!(info["limits"].as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_person_sees_what_is_left_of_each_budget_that_binds_them() {
+    let settings =
+        format!("{PRICED}\n[limits.default_key_generate_params]\nmax_budget = \"0.0002\"\n");
+    let gate = Gate::with("budget_page", &settings).await;
+    let browser = gate.browser_of("ada").await;
+    let key = browser.json_key().await;
+    let ada = info(&gate, &key).await["user_id"].clone();
+    let limits = json!({"user_id": ada, "max_budget": 20, "budget_duration": "monthly"});
+    update(&gate, "/user/update", limits).await;
+    assert_eq!(call(&gate, &key, 5).await.status, 200);
+    let page = browser.get("/").await.body;
+    for says in [
+        "$0.000098 of $0.00020 spent<",
+        "value=\"48\"",
+        "$0.000098 of $20.00 spent, begins anew 1 February, 00:00 UTC",
+        "value=\"0\"",
+    ] {
+        assert!(page.contains(says), "{says} in {page}");
+    }
+    let other = gate.browser_of("bob").await;
+    assert!(!other.get("/").await.body.contains("Budgets"));
+}
