@@ -19,7 +19,7 @@ pub struct Asks {
     pub limit: Option<Limit>,
 }
 
-/// What an app would spend at most. It is kept and shown.
+/// What an app would spend at most: shown on the consent page, and then a limit of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     pub dollars: NanoDollars,
