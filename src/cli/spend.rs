@@ -68,18 +68,10 @@ impl Spend {
     }
 
     fn as_json(&self, share: &Share) -> serde_json::Value {
-        let usage = &share.usage;
-        json!({
-            self.by.name().to_lowercase(): share.of.as_ref().filter(|of| !of.is_empty()),
-            "calls": usage.calls,
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "cache_read_tokens": usage.cache_read_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
-            "cost": usage.cost.to_string(),
-            "unpriced_calls": usage.unpriced_calls,
-        })
+        let mut said = share.usage.as_json();
+        let of = share.of.as_ref().filter(|of| !of.is_empty());
+        said[self.by.name().to_lowercase()] = json!(of);
+        said
     }
 }
 

@@ -5,6 +5,8 @@
 //! is nano-dollars; sums saturate and never go below zero (row G10).
 use super::{Calendar, Limits, NanoDollars, Timestamp, Window};
 
+/// So many windows of the past are known.
+const PAST: usize = 32;
 /// Calls and tokens are counted by the minute of the clock.
 const MINUTE: i64 = 60;
 
@@ -12,8 +14,8 @@ const MINUTE: i64 = 60;
 pub struct Ledger {
     /// The window that runs; `None`: none has begun.
     window: Option<Spent>,
-    /// The one before, for a clock that is put back.
-    before: Option<Spent>,
+    /// Those before, for a clock that is put back and forth.
+    past: Vec<Spent>,
     reserved: i64,
     running: i64,
     minute: i64,
@@ -74,6 +76,8 @@ pub enum Broken {
 /// Where a ledger stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Balance {
+    /// Of the window that runs, if one has begun.
+    pub began: Option<Timestamp>,
     pub spent: NanoDollars,
     pub reserved: NanoDollars,
     pub running: i64,
@@ -93,7 +97,7 @@ impl Ledger {
 
     /// What was spent is known anew; what runs goes on.
     pub fn reopen(&mut self, window: Option<Spent>) {
-        (self.window, self.before) = (window, None);
+        (self.window, self.past) = (window, Vec::new());
     }
 
     /// Whether a call may begin. Changes nothing but the window, if its time has come.
@@ -191,6 +195,7 @@ impl Ledger {
     pub fn balance(&mut self, rules: (&Limits, &Calendar), now: Timestamp) -> Balance {
         self.turn(rules, now);
         Balance {
+            began: self.window.map(|window| window.began),
             spent: NanoDollars(self.spent()),
             reserved: NanoDollars(self.reserved),
             running: self.running,
@@ -221,16 +226,21 @@ impl Ledger {
         match limits.budget_duration {
             // The next begins with its first call.
             Some(Window::Every(lifetime)) if now >= window.began.plus(lifetime.seconds()) => {
-                (self.before, self.window) = (Some(window), None);
+                self.window = None;
             }
             None | Some(Window::Every(_)) => {}
             Some(Window::Calendar(each)) => {
                 let began = calendar.begins(each, now);
-                // A clock that is put back and forth finds what was spent where it was.
-                let known = self.before.filter(|before| before.began == began);
+                // What was spent is found where it was.
+                let known = self.past.iter().position(|past| past.began == began);
+                let known = known.map(|at| self.past.remove(at));
                 let fresh = (began > window.began).then_some(Spent { began, nano: 0 });
                 if let Some(next) = known.or(fresh) {
-                    (self.before, self.window) = (Some(window), Some(next));
+                    if self.past.len() == PAST {
+                        self.past.remove(0);
+                    }
+                    self.past.push(window);
+                    self.window = Some(next);
                 }
             }
         }

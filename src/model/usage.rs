@@ -134,6 +134,21 @@ impl Usage {
         self.input_tokens.saturating_add(self.output_tokens)
     }
 
+    /// For scripts: what the management API and the command line show.
+    #[must_use]
+    pub fn as_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "calls": self.calls,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cache_read_tokens": self.cache_read_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
+            "reasoning_tokens": self.reasoning_tokens,
+            "cost": self.cost.to_string(),
+            "unpriced_calls": self.unpriced_calls,
+        })
+    }
+
     /// What it cost, for a person: `$0.42`, or that this is not known.
     #[must_use]
     pub fn cost_in_words(&self) -> String {

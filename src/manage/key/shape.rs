@@ -5,20 +5,6 @@ use crate::{
 };
 use serde_json::{Value, json};
 
-/// Totals by our names.
-fn usage_shape(usage: &Usage) -> Value {
-    json!({
-        "calls": usage.calls,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cache_read_tokens": usage.cache_read_tokens,
-        "cache_write_tokens": usage.cache_write_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "cost": usage.cost.to_string(),
-        "unpriced_calls": usage.unpriced_calls,
-    })
-}
-
 pub(in crate::manage) fn key(key: &Key, usage: Option<Usage>) -> Value {
     let metadata: Value = serde_json::from_str(&key.metadata).unwrap_or_default();
     let time = |at: Option<crate::model::Timestamp>| at.map(crate::model::Timestamp::rfc3339);
@@ -45,7 +31,7 @@ pub(in crate::manage) fn key(key: &Key, usage: Option<Usage>) -> Value {
     limits::show(&mut shape, &key.limits);
     if let Some(usage) = usage {
         shape["spend"] = json!(usage.cost.dollars());
-        shape["usage"] = usage_shape(&usage);
+        shape["usage"] = usage.as_json();
     }
     shape
 }
