@@ -149,7 +149,12 @@ fn served(config: &Config) -> Arc<[manage::Served]> {
     let served = config.models.iter().filter_map(|model| {
         let upstream = config.upstreams.iter().find(|known| known.name == model.upstream)?;
         let priced = model.facts.price.input.is_some();
-        Some(manage::Served { name: model.name.clone(), kind: upstream.kind, priced })
+        Some(manage::Served {
+            name: model.name.clone(),
+            groups: model.groups.clone(),
+            kind: upstream.kind,
+            priced,
+        })
     });
     served.collect()
 }

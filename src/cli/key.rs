@@ -123,6 +123,7 @@ impl Create {
             signed_in_at: at,
             expires_at: duration.map(|duration| at.plus(duration.seconds())),
             limits: limits.into(),
+            budget: None,
             parent: None,
         };
         match opened.store.write(CreateKey { key, by: None, act: opened.act() }).await? {
@@ -131,7 +132,7 @@ impl Create {
                 let text = "the person is blocked or out: `gatekey user list` says why";
                 return Err(Failure::failed(text));
             }
-            MayOwn::NotInTeam => {
+            MayOwn::NoSuchBudget | MayOwn::NotInTeam => {
                 let text = "the person is not in that team, or it is blocked: `gatekey team info`";
                 return Err(Failure::failed(text));
             }

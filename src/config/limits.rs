@@ -138,7 +138,7 @@ fn generate(s: &mut Section, reader: &mut Reader, key: &'static str) -> Generate
         max_parallel_requests: table
             .get::<Count>(reader, "max_parallel_requests")
             .map(|count| count.0),
-        epoch: 0,
+        ..Limits::default()
     };
     let duration = table.get(reader, "duration");
     table.done(reader);

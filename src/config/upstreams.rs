@@ -44,6 +44,8 @@ pub struct Model {
     pub name: String,
     /// The name of its upstream.
     pub upstream: String,
+    /// The names by which lists of models allow it with others.
+    pub groups: Vec<String>,
     /// What the upstream is told.
     pub upstream_model: String,
     pub facts: Facts,
@@ -114,6 +116,10 @@ pub(super) fn read_models(reader: &mut Reader, upstreams: &[Upstream]) -> Vec<Mo
         if let Some(name) = name.as_ref().filter(|name| models.iter().any(|m| m.name == **name)) {
             s.wrong(reader, "name", format!("{name:?} is there twice: rename one"));
         }
+        let groups: Vec<String> = s.get(reader, "groups").unwrap_or_default();
+        if groups.iter().any(|group| group.is_empty() || group.contains('*')) {
+            s.wrong(reader, "groups", "must be names, without a star");
+        }
         let facts = facts(&mut s, reader);
         s.done(reader);
         if let (Some(name), Some(upstream)) = (name, upstream) {
@@ -124,8 +130,13 @@ pub(super) fn read_models(reader: &mut Reader, upstreams: &[Upstream]) -> Vec<Mo
                 other => other.and_then(|k| PriceTable::shipped().of(k.name(), &upstream_model)),
             };
             let facts = facts.or(table);
-            models.push(Model { name, upstream, upstream_model, facts });
+            models.push(Model { name, upstream, groups, upstream_model, facts });
         }
+    }
+    let taken = |group: &&String| models.iter().any(|model| model.name == **group);
+    if let Some(group) = models.iter().flat_map(|model| &model.groups).find(taken) {
+        let text = format!("{group:?} is a model's name too: a list could mean either, rename one");
+        reader.problem(0, "model.groups", text);
     }
     if models.is_empty() && !upstreams.is_empty() {
         reader

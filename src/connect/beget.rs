@@ -53,6 +53,9 @@ impl Journey {
         if !Rights::may_connect(&parent.owner) {
             return Err(Refusal::LooksOnly);
         }
+        if !parent.may_beget() {
+            return Err(Refusal::Bound);
+        }
         self.throttles.silent.count(parent.user.clone()).map_err(Refusal::TooOften)?;
         let lifetime = self.settings.key_lifetime;
         if parent.child_ends(at, lifetime, self.settings.renew_within) <= at {
@@ -92,6 +95,7 @@ impl Journey {
             Approved::Gone => Err(Refusal::NotHere),
             Approved::Blocked => Err(Refusal::Blocked),
             Approved::NotInTeam => Err(Refusal::NotInTeam),
+            Approved::AppBlocked => Err(Refusal::AppBlocked),
             Approved::ParentEnded => Err(Refusal::KeyEnded),
             Approved::TooManyKeys => Err(Refusal::TooManyKeys),
             Approved::WrongUserCode => Err(Refusal::WrongUserCode),

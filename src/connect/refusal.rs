@@ -30,6 +30,10 @@ pub enum Refusal {
     Blocked,
     /// The team that was chosen is not theirs, or does not count.
     NotInTeam,
+    /// By an admin, for everybody.
+    AppBlocked,
+    /// A key with limits of its own, made with another that has some.
+    Bound,
     /// The person's role may look, not make keys.
     LooksOnly,
     /// A team's own key: no person stands behind it.
@@ -106,6 +110,13 @@ impl Refusal {
             Self::LooksOnly => {
                 ("Your role may only look", "It makes no keys. Your admin can change it.")
             }
+            Self::AppBlocked => {
+                ("This app is blocked", "An admin has blocked it, for everybody. Nothing was done.")
+            }
+            Self::Bound => (
+                "This key makes no other keys",
+                "It has limits of its own, and so has the key it was made with. Connect the app in a browser.",
+            ),
             Self::NoPerson => ("This key is a team\u{2019}s own", "A person must connect the app."),
             Self::Blocked => (
                 "Your account is blocked",

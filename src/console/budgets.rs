@@ -1,7 +1,7 @@
 //! What is left of the budgets that bind a person's keys: their own, the person's, their teams'.
 use super::Console;
 use crate::{
-    guard::Account,
+    guard::{Account, Whose},
     model::{Key, Timestamp},
     store::{self, spent::Holder},
 };
@@ -29,7 +29,7 @@ impl Budgets {
         let now = console.clock.now();
         let mut budgets = Self::default();
         for key in keys.iter().filter(|key| key.has_budget()).take(MOST) {
-            for account in console.guard.accounts(&key.id).await?.iter() {
+            for account in console.guard.accounts(&Whose::Key(key.id.clone())).await?.iter() {
                 let is_key = matches!(account.holder, Holder::Key(_));
                 let bars = if is_key { &mut budgets.own } else { &mut budgets.shared };
                 if let Some(bar) = Bar::new(account, now) {

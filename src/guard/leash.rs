@@ -89,7 +89,7 @@ impl Guard {
     /// As the database says, however long it takes to say so.
     async fn counts(&self, hash: Hash) -> bool {
         loop {
-            match self.0.store.read(KeyByHash(hash)).await {
+            match self.0.store.read(KeyByHash { hash, at: self.0.clock.now() }).await {
                 Ok(Presented::Key(key)) => {
                     return key.state(self.0.clock.now()) != KeyState::Blocked;
                 }

@@ -2,12 +2,15 @@
 //! and then counted here and written beside the calls.
 use crate::{
     model::{
-        Ask, Balance, Broken, Calendar, Held, KeptLimits, Key, Ledger, Limits, NanoDollars, Spent,
-        Timestamp, Window,
+        App, Ask, Balance, Broken, Calendar, Held, KeptLimits, Key, KeyId, Ledger, Limits,
+        NanoDollars, Spent, Timestamp, Window,
     },
     store::{
         self, Store,
+        app_rules::AppRulesOf,
         books::Books,
+        budgets::BudgetById,
+        keys::KeyById,
         spent::{Holder, OpenLedger, SpentOf, Which},
     },
 };
@@ -34,6 +37,8 @@ pub struct Account {
     pub holder: Holder,
     /// For people: `the key sk-…`, `the team red`.
     pub name: String,
+    /// The model whose calls it bounds; `None`: of every model.
+    pub model: Option<String>,
     calendar: Arc<Calendar>,
     state: Mutex<State>,
 }
@@ -41,6 +46,18 @@ pub struct Account {
 struct State {
     limits: Limits,
     ledger: Ledger,
+}
+
+/// Somebody, how people call them, and their limits.
+type Bound<'a> = (Holder, String, &'a KeptLimits);
+
+/// Whose limits are looked at.
+#[derive(Debug, Clone)]
+pub enum Whose {
+    /// Everybody's that bind this key.
+    Key(KeyId),
+    Budget(String),
+    App(String),
 }
 
 /// All the limits that a key's calls must keep, in an order that everybody locks them in.
@@ -68,16 +85,46 @@ impl Ledgers {
 
     /// Of everybody whose limits bind this key, as the key's row has them.
     pub(super) async fn of(&self, key: &Key, now: Timestamp) -> Result<Accounts, store::Error> {
+        self.of_all(bound_by(key), now).await
+    }
+
+    /// Of a key, an app or a budget as the store has it now; of nobody that is gone.
+    pub(super) async fn of_whom(
+        &self,
+        whose: &Whose,
+        now: Timestamp,
+    ) -> Result<Accounts, store::Error> {
+        match whose.clone() {
+            Whose::Key(id) => match self.store.read(KeyById(id)).await? {
+                Some(key) => self.of(&key, now).await,
+                None => Ok(Accounts::default()),
+            },
+            Whose::Budget(id) => match self.store.read(BudgetById(id)).await? {
+                Some(budget) => self.of_all(vec![of_budget(&budget.id, &budget.limits)], now).await,
+                None => Ok(Accounts::default()),
+            },
+            Whose::App(app) => {
+                let (rules, _) = self.store.read(AppRulesOf(app.clone())).await?;
+                self.of_all(vec![of_app(&app, &rules.limits)], now).await
+            }
+        }
+    }
+
+    async fn of_all(
+        &self,
+        bound: Vec<Bound<'_>>,
+        now: Timestamp,
+    ) -> Result<Accounts, store::Error> {
         let mut accounts = Vec::new();
-        for (holder, name, limits) in holders(key) {
-            if limits.none() {
+        for (holder, name, limits) in holders(bound) {
+            if !limits.counts() {
                 // Somebody else's entry may hold it still; its next limits have another epoch.
                 if let Some(account) = self.find(&holder) {
-                    account.state().limits.clone_from(limits);
+                    account.state().limits = limits;
                 }
                 continue;
             }
-            accounts.push(self.account(holder, name, limits, now).await?);
+            accounts.push(self.account(holder, name, &limits, now).await?);
         }
         Ok(accounts.into())
     }
@@ -104,8 +151,12 @@ impl Ledgers {
         let Some(account) = found else {
             let state = State { limits: limits.clone(), ledger: Ledger::opened(spent) };
             let calendar = self.calendar.clone();
-            let account =
-                Arc::new(Account { holder: holder.clone(), name, calendar, state: state.into() });
+            let model = match &holder {
+                Holder::Model(_, model) => Some(model.clone()),
+                _ => None,
+            };
+            let (state, whose) = (state.into(), holder.clone());
+            let account = Arc::new(Account { holder: whose, name, model, calendar, state });
             self.keep(holder, account.clone(), now);
             return Ok(account);
         };
@@ -165,35 +216,63 @@ impl Ledgers {
     }
 }
 
-/// Whose limits bind a key, in the order of their ledgers' names.
-fn holders(key: &Key) -> Vec<(Holder, String, &KeptLimits)> {
-    let named = key.alias.as_deref().unwrap_or(&key.hint);
-    let mut holders = vec![
-        (Holder::Key(key.id.clone()), format!("the key {named}"), &key.limits),
-        (
-            Holder::User(key.user.clone()),
-            format!("the person {}", key.owner.shown()),
-            &key.owner.limits,
-        ),
-    ];
-    if let Some(root) = &key.root {
-        let name = "the key that this key was made with".to_owned();
-        holders.push((Holder::Key(root.id.clone()), name, &root.limits));
-    }
-    if let Some(team) = &key.team {
-        let alias = team.alias.as_deref().unwrap_or(team.id.as_str());
-        holders.push((Holder::Team(team.id.clone()), format!("the team {alias}"), &team.limits));
-        let member = Holder::Member(team.id.clone(), key.user.clone());
-        let name = format!("{} in the team {alias}", key.owner.shown());
-        holders.push((member, name, &team.member_limits));
+/// Whose limits bind a key, in the order of their ledgers' names; those of one model apart.
+fn holders(bound: Vec<Bound>) -> Vec<(Holder, String, Limits)> {
+    let mut holders = Vec::new();
+    for (holder, name, limits) in bound {
+        for (model, of_model) in &limits.by_model {
+            let of = Holder::Model(Box::new(holder.clone()), model.clone());
+            holders.push((of, format!("{name} for {model}"), of_model.of_ledger()));
+        }
+        holders.push((holder, name, limits.of_ledger()));
     }
     holders.sort_by_cached_key(|(holder, ..)| holder.ledger());
     holders
 }
 
+fn of_budget<'a>(id: &str, limits: &'a KeptLimits) -> Bound<'a> {
+    (Holder::Budget(id.to_owned()), format!("the budget {id}"), limits)
+}
+
+fn of_app<'a>(app: &str, limits: &'a KeptLimits) -> Bound<'a> {
+    (Holder::App(app.to_owned()), format!("the app {}", App::name_of(app)), limits)
+}
+
+fn bound_by(key: &Key) -> Vec<Bound<'_>> {
+    let named = key.alias.as_deref().unwrap_or(&key.hint);
+    let person = key.owner.shown();
+    let mut bound = vec![
+        (Holder::Key(key.id.clone()), format!("the key {named}"), &key.limits),
+        (Holder::User(key.user.clone()), format!("the person {person}"), &key.owner.limits),
+    ];
+    if let Some(root) = &key.root {
+        let name = "the key that this key was made with".to_owned();
+        bound.push((Holder::Key(root.id.clone()), name, &root.limits));
+    }
+    if let Some(team) = &key.team {
+        let alias = team.alias.as_deref().unwrap_or(team.id.as_str());
+        bound.push((Holder::Team(team.id.clone()), format!("the team {alias}"), &team.limits));
+        let member = Holder::Member(team.id.clone(), key.user.clone());
+        bound.push((member, format!("{person} in the team {alias}"), &team.member_limits));
+    }
+    if let Some(budget) = &key.budget {
+        bound.push(of_budget(&budget.id, &budget.limits));
+    }
+    if let (Some(rules), Some(app)) = (&key.app_rules, &key.app) {
+        bound.push(of_app(app, &rules.limits));
+    }
+    bound
+}
+
 impl Account {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it bounds calls of this model.
+    #[must_use]
+    pub fn binds(&self, model: &str) -> bool {
+        self.model.as_ref().is_none_or(|own| own == model)
     }
 
     #[must_use]
@@ -215,19 +294,25 @@ impl Account {
 }
 
 impl Reservation {
-    /// On all ledgers or on none.
-    pub fn take(accounts: &Accounts, now: Timestamp, ask: Ask) -> Result<Self, Refused> {
-        let mut states: Vec<_> = accounts.iter().map(|account| account.state()).collect();
-        for (account, state) in accounts.iter().zip(&mut states) {
+    /// On all ledgers that bind a call of this model, or on none.
+    pub fn take(
+        accounts: &Accounts,
+        model: &str,
+        now: Timestamp,
+        ask: Ask,
+    ) -> Result<Self, Refused> {
+        let binding = || accounts.iter().filter(|account| account.binds(model));
+        let mut states: Vec<_> = binding().map(|account| account.state()).collect();
+        for (account, state) in binding().zip(&mut states) {
             let State { limits, ledger } = &mut **state;
             ledger.judge((limits, &account.calendar), now, ask).map_err(|broken| {
-                let account = account.clone();
+                let account = Arc::clone(account);
                 Refused { account, broken }
             })?;
         }
-        let held = accounts.iter().zip(&mut states).map(|(account, state)| {
+        let held = binding().zip(&mut states).map(|(account, state)| {
             let State { limits, ledger } = &mut **state;
-            (account.clone(), ledger.take((limits, &account.calendar), now, ask))
+            (Arc::clone(account), ledger.take((limits, &account.calendar), now, ask))
         });
         Ok(Self(held.collect()))
     }

@@ -13,17 +13,17 @@ mod table;
 pub use caller::{Caller, NoCaller, PresentedKey};
 pub(crate) use key_header::KEY_HEADERS;
 pub use leash::Leash;
-pub use ledgers::{Account, Accounts, Refused, Reservation};
+pub use ledgers::{Account, Accounts, Refused, Reservation, Whose};
 
 use crate::{
     config::{Secret, Server},
-    model::{AccessKey, Calendar, Hash, Key, KeyId, KeyState, Lifetime, Timestamp},
+    model::{AccessKey, Calendar, Hash, Key, KeyState, Lifetime, Timestamp},
     store::{
         self, Store,
         audit::{Act, Note},
         books::Books,
         changes::{Change, ChangesAfter, LastChange},
-        keys::{KeyByHash, KeyById, Presented},
+        keys::{KeyByHash, Presented},
     },
     world::{Clock, Entropy, Shutdown},
 };
@@ -200,7 +200,8 @@ impl Guard {
         // What was read before a change that has been applied since is read again.
         for _ in 0..20 {
             let generation = inner.generation.load(Ordering::SeqCst);
-            let read = inner.store.read(KeyByHash(hash)).await.map_err(Dead::Trouble)?;
+            let read =
+                inner.store.read(KeyByHash { hash, at: now }).await.map_err(Dead::Trouble)?;
             let Presented::Key(key) = read else {
                 return Err(self.no_key(read, hash, from, now).await);
             };
@@ -239,14 +240,13 @@ impl Guard {
         Dead::Unknown
     }
 
-    /// Everybody whose limits bind a key, for a look at them; nobody for a key that is gone.
-    pub async fn accounts(&self, id: &KeyId) -> Result<Accounts, store::Error> {
+    /// Everybody whose limits these are, for a look at them; nobody for what is gone.
+    pub async fn accounts(&self, whose: &Whose) -> Result<Accounts, store::Error> {
         let inner = &self.0;
         // As in `look_up`: no limits are kept that were read before a change and not after it.
         for _ in 0..20 {
             let generation = inner.generation.load(Ordering::SeqCst);
-            let Some(key) = inner.store.read(KeyById(id.clone())).await? else { break };
-            let accounts = inner.ledgers.of(&key, inner.clock.now()).await?;
+            let accounts = inner.ledgers.of_whom(whose, inner.clock.now()).await?;
             if inner.generation.load(Ordering::SeqCst) == generation {
                 return Ok(accounts);
             }

@@ -79,6 +79,8 @@ impl Table {
             Change::Key(id) => key.id == *id,
             Change::User(user) => key.user == *user,
             Change::Team(team) => key.team.as_ref().is_some_and(|t| t.id == *team),
+            Change::App(app) => key.app.as_ref() == Some(app),
+            Change::Budget(id) => key.budget.as_ref().is_some_and(|budget| budget.id == *id),
             Change::All => true,
         };
         let mut forgotten = Vec::new();

@@ -1,6 +1,6 @@
 //! A request's JSON object, field by field: what is not known is refused by its name (K24).
 use super::Refusal;
-use crate::model::{Lifetime, MetadataPatch, ModelList};
+use crate::model::{InvalidLifetime, Lifetime, MetadataPatch, ModelList};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -19,18 +19,13 @@ pub(super) struct Body(Map<String, Value>);
 pub(super) const LONGEST_METADATA: usize = 16_384;
 
 /// LiteLLM's fields for what is not enforced yet: taking them in silence would be a promise.
-const NOT_ENFORCED: [&str; 20] = [
-    "budget_id",
+const NOT_ENFORCED: [&str; 15] = [
     "budget_limits",
     "team_member_budget",
-    "model_max_budget",
-    "model_rpm_limit",
-    "model_tpm_limit",
     "tpm_limit_type",
     "rpm_limit_type",
     "organization_id",
     "project_id",
-    "allowed_routes",
     "allowed_cache_controls",
     "allowed_passthrough_routes",
     "guardrails",
@@ -135,7 +130,7 @@ impl Body {
         Ok(models.map(|list| list.map(ModelList)))
     }
 
-    fn object(&mut self, name: &str) -> Result<Field<Map<String, Value>>, Refusal> {
+    pub(super) fn object(&mut self, name: &str) -> Result<Field<Map<String, Value>>, Refusal> {
         self.take(name, |value| match value {
             Value::Object(members)
                 if Value::Object(members.clone()).to_string().len() <= LONGEST_METADATA =>
@@ -145,6 +140,10 @@ impl Body {
             Value::Object(_) => Err("is larger than 16 kB"),
             _ => Err("must be an object"),
         })
+    }
+
+    pub(super) fn is_object(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(Value::is_object)
     }
 
     pub(super) fn metadata(&mut self) -> Result<MetadataPatch, Refusal> {
@@ -176,17 +175,14 @@ impl Body {
     }
 
     pub(super) fn lifetime(&mut self) -> Result<Field<Lifetime>, Refusal> {
-        let text = self.text("duration")?;
+        self.lifetime_of("duration")
+    }
+
+    pub(super) fn lifetime_of(&mut self, name: &str) -> Result<Field<Lifetime>, Refusal> {
         let parse = |text: String| {
-            text.parse().map_err(|error: crate::model::InvalidLifetime| {
-                Refusal::field("duration", error.to_string())
-            })
+            text.parse().map_err(|error: InvalidLifetime| Refusal::field(name, error.to_string()))
         };
-        match text {
-            None => Ok(None),
-            Some(None) => Ok(Some(None)),
-            Some(Some(text)) => Ok(Some(Some(parse(text)?))),
-        }
+        self.text(name)?.map(|text| text.map(parse).transpose()).transpose()
     }
 
     pub(super) fn take<T>(

@@ -1,8 +1,10 @@
 //! Owns the JSON management API in LiteLLM's shapes. Never here: pages, calls to models, or a decision about who may
 //! do what, which is `model::Rights`.
 mod actor;
+mod app;
 mod audit;
 mod body;
+mod budget;
 mod chosen_id;
 mod cursor;
 mod key;
@@ -20,6 +22,7 @@ pub use refusal::Refusal;
 use crate::{
     config::{Keyring, LimitRules, UpstreamKind},
     guard::Guard,
+    model::Groups,
     store::{Store, books::Books},
     web::Site,
     world::{Clock, Entropy},
@@ -40,11 +43,13 @@ pub struct Manage {
     domains: Arc<[String]>,
     rules: Arc<LimitRules>,
     models: Arc<[Served]>,
+    groups: Arc<Groups>,
 }
 
 /// A model, as far as this room looks at it.
 pub struct Served {
     pub name: String,
+    pub groups: Vec<String>,
     pub kind: UpstreamKind,
     pub priced: bool,
 }
@@ -67,7 +72,9 @@ impl Manage {
         known: Known,
     ) -> Self {
         let Known { keyring, domains, rules, models } = known;
-        Self { store, clock, entropy, site, guard, books, keyring, domains, rules, models }
+        let named = models.iter().map(|model| (model.name.as_str(), model.groups.as_slice()));
+        let groups = Arc::new(Groups::new(named));
+        Self { store, clock, entropy, site, guard, books, keyring, domains, rules, models, groups }
     }
 }
 
@@ -77,6 +84,8 @@ pub fn routes() -> Router<Manage> {
         .merge(user::routes())
         .merge(team::routes())
         .merge(openrouter::routes())
+        .merge(budget::routes())
+        .merge(app::routes())
         .merge(spend::routes())
         .route("/audit/logs", get(audit::get))
 }

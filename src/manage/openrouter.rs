@@ -2,7 +2,7 @@
 //! figures; dollars are what the tokens cost, and what has no price counts for nothing.
 use super::Manage;
 use crate::{
-    guard::{Caller, NoCaller},
+    guard::{Caller, NoCaller, Whose},
     model::{Each, Key, NanoDollars, Timestamp, Usage, Window},
     store::{
         self,
@@ -142,7 +142,7 @@ impl Manage {
         let days = self.store.read(Activity { of, from: i64::MIN, to: i64::MAX }).await?;
         let now = self.clock.now();
         let own = Holder::Key(key.id.clone());
-        let accounts = self.guard.accounts(&key.id).await?;
+        let accounts = self.guard.accounts(&Whose::Key(key.id.clone())).await?;
         let account = accounts.iter().find(|account| account.holder == own);
         let budget = key.limits.max_budget.zip(account).map(|(limit, account)| Budget {
             limit,

@@ -30,6 +30,13 @@ pub enum Refusal {
     NotFound(&'static str, &'static str),
     #[from(skip)]
     NoSuchUser(String),
+    /// An `Idempotency-Key` came again with another request.
+    KeyUsed,
+    /// And what it made is no more.
+    KeyReplaced,
+    /// Something else stands in the way; in words.
+    #[from(skip)]
+    Conflict(String),
     #[from]
     Trouble(store::Error),
 }
@@ -37,6 +44,18 @@ pub enum Refusal {
 impl Refusal {
     pub fn field(field: &str, message: impl Into<String>) -> Self {
         Self::BadField { field: field.to_owned(), message: message.into() }
+    }
+
+    /// The field is a member of another one.
+    #[must_use]
+    pub fn within(self, outer: &str) -> Self {
+        match self {
+            Self::BadField { field, message } => Self::BadField {
+                field: outer.to_owned(),
+                message: format!("of {field}: {message}"),
+            },
+            other => other,
+        }
     }
 }
 
@@ -69,6 +88,17 @@ impl IntoResponse for Refusal {
             Self::NoSuchUser(message) => {
                 (StatusCode::BAD_REQUEST, "bad_request", Some("user_id".into()), message)
             }
+            Self::KeyUsed => {
+                let message = "This Idempotency-Key was used for another renewal of this key, which said other \
+                               things of it. Use a new one.";
+                let param = Some("Idempotency-Key".into());
+                (StatusCode::UNPROCESSABLE_ENTITY, "bad_request", param, message.into())
+            }
+            Self::KeyReplaced => {
+                let message = "The secret that this Idempotency-Key made has been replaced since. Use a new one.";
+                (StatusCode::CONFLICT, "conflict", Some("Idempotency-Key".into()), message.into())
+            }
+            Self::Conflict(message) => (StatusCode::CONFLICT, "conflict", None, message),
             Self::Trouble(error) => {
                 tracing::error!(%error, "a management request failed");
                 let message =

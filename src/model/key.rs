@@ -1,6 +1,7 @@
 //! A key as it is listed and judged. The secret is not in here.
 use super::{
-    App, GrantId, KeptLimits, KeyId, Lifetime, ModelList, TeamId, Timestamp, User, UserId,
+    App, GrantId, KeptLimits, KeyId, Lifetime, Limits, ModelList, Route, TeamId, Timestamp, User,
+    UserId,
 };
 
 #[derive(Debug, Clone)]
@@ -28,6 +29,24 @@ pub struct Key {
     pub limits: KeptLimits,
     /// The key it was made with, or that one's: they spend together.
     pub root: Option<Root>,
+    /// A ledger that several keys share.
+    pub budget: Option<KeyBudget>,
+    pub app_rules: Option<Box<AppRules>>,
+}
+
+/// A named budget, as far as its keys know it.
+#[derive(Debug, Clone)]
+pub struct KeyBudget {
+    pub id: String,
+    pub limits: KeptLimits,
+}
+
+/// What binds the keys of an app, whoever connected it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppRules {
+    pub models: ModelList,
+    pub limits: KeptLimits,
+    pub blocked: bool,
 }
 
 /// The first of the keys that made one another, as its limits were last said.
@@ -63,7 +82,8 @@ pub enum KeyState {
 impl Key {
     #[must_use]
     pub fn state(&self, now: Timestamp) -> KeyState {
-        if self.blocked || !self.owner.standing.is_good() || self.team_says_no().is_some() {
+        let others = || self.team_says_no().is_some() || self.app_says_no().is_some();
+        if self.blocked || !self.owner.standing.is_good() || others() {
             KeyState::Blocked
         } else if self.expires_at.is_some_and(|end| now >= end) {
             KeyState::Expired
@@ -76,7 +96,13 @@ impl Key {
     #[must_use]
     pub fn why_blocked(&self) -> Option<String> {
         let own = self.blocked.then(|| "the key is blocked".to_owned());
-        own.or_else(|| self.owner.standing.why()).or_else(|| self.team_says_no())
+        let person = || self.owner.standing.why();
+        own.or_else(person).or_else(|| self.team_says_no()).or_else(|| self.app_says_no())
+    }
+
+    fn app_says_no(&self) -> Option<String> {
+        let blocked = self.app_rules.as_ref().is_some_and(|rules| rules.blocked);
+        blocked.then(|| format!("the app {} is blocked", self.shown()))
     }
 
     fn team_says_no(&self) -> Option<String> {
@@ -89,12 +115,41 @@ impl Key {
         (!at_home).then(|| format!("its owner is not in the team {alias} any more"))
     }
 
-    /// Whether it may call this model: it, its owner and its team must all allow it.
+    /// Whether it may call this model, which is in these groups: everybody's list must allow it.
     #[must_use]
-    pub fn allows(&self, model: &str) -> bool {
-        let lists = [Some(&self.models), Some(&self.owner.models)];
-        let team = self.team.as_ref().map(|team| &team.models);
-        lists.into_iter().chain([team]).flatten().all(|list| list.allows(model))
+    pub fn allows(&self, model: &str, groups: &[String]) -> bool {
+        self.model_lists().all(|(_, list)| list.allows(model, groups))
+    }
+
+    /// Everybody's list of models that binds it.
+    pub fn model_lists(&self) -> impl Iterator<Item = (&'static str, &ModelList)> {
+        let own = [("the key", &self.models), ("the person", &self.owner.models)];
+        let team = self.team.as_ref().map(|team| ("the team", &team.models));
+        let app = self.app_rules.as_ref().map(|rules| ("the app", &rules.models));
+        own.into_iter().chain(team).chain(app)
+    }
+
+    #[must_use]
+    pub fn allows_route(&self, route: Route) -> bool {
+        self.all_limits().all(|(_, limits)| limits.allows_route(route))
+    }
+
+    /// Everybody's limits that bind it.
+    pub fn all_limits(&self) -> impl Iterator<Item = (&'static str, &KeptLimits)> {
+        let own = [("the key", &self.limits), ("the person", &self.owner.limits)];
+        let root = self.root.as_ref().map(|root| ("the key that it was made with", &root.limits));
+        let team = self.team.as_ref().map(|team| {
+            [("the team", &team.limits), ("the person in the team", &team.member_limits)]
+        });
+        let app = self.app_rules.as_ref().map(|rules| ("the app", &rules.limits));
+        let budget = self.budget.as_ref().map(|budget| ("the budget", &budget.limits));
+        own.into_iter().chain(root).chain(team.into_iter().flatten()).chain(app).chain(budget)
+    }
+
+    /// Whether a key that it makes would be bound by all that binds it: of two keys before it, one shares its ledger.
+    #[must_use]
+    pub fn may_beget(&self) -> bool {
+        self.limits.none() || self.root.as_ref().is_none_or(|root| root.limits.none())
     }
 
     /// Whether limits of its own, or of the keys it spends with, bind it.
@@ -106,11 +161,14 @@ impl Key {
     /// Whether anybody's budget binds it.
     #[must_use]
     pub fn has_budget(&self) -> bool {
-        let team = self.team.as_ref().map(|team| [&team.limits, &team.member_limits]);
-        let own = [&self.limits, &self.owner.limits];
-        let root = self.root.as_ref().map(|root| &root.limits);
-        let all = own.into_iter().chain(root).chain(team.into_iter().flatten());
-        all.into_iter().any(|limits| limits.max_budget.is_some())
+        let has = |limits: &Limits| limits.max_budget.is_some();
+        self.all_limits().any(|(_, limits)| has(limits) || limits.by_model.values().any(has))
+    }
+
+    /// Whether anybody's budget binds its calls of this model.
+    #[must_use]
+    pub fn has_budget_for(&self, model: &str) -> bool {
+        self.all_limits().any(|(_, limits)| limits.has_budget_for(model))
     }
 
     /// Whether what it spends counts against the other as well.

@@ -10,6 +10,8 @@ pub struct KeyPatch {
     pub metadata: MetadataPatch,
     pub blocked: Option<bool>,
     pub limits: LimitsPatch,
+    /// By its id; the store knows the rest.
+    pub budget: Option<Option<String>>,
 }
 
 impl KeyPatch {

@@ -1,6 +1,7 @@
-//! What may be spent, and how fast: of a key, a person, a team, a member of a team.
-use super::{Lifetime, NanoDollars, Window};
+//! What may be spent, how fast, and by which routes: of a key, a person, a team, a member of a team, an app, a budget.
+use super::{Lifetime, NanoDollars, Route, RouteList, Window};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// By LiteLLM's names. What is not there is not limited.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,11 @@ pub struct Limits {
     pub tpm_limit: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_parallel_requests: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_routes: Option<RouteList>,
+    /// Of one model each, beside those of all: `model_max_budget`, `model_rpm_limit`, `model_tpm_limit`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_model: BTreeMap<String, Limits>,
     /// How often it changed whether money is counted, and by which window: each time another ledger begins.
     #[serde(skip_serializing_if = "is_zero")]
     pub epoch: i64,
@@ -44,6 +50,8 @@ static NONE: Limits = Limits {
     rpm_limit: None,
     tpm_limit: None,
     max_parallel_requests: None,
+    allowed_routes: None,
+    by_model: BTreeMap::new(),
     epoch: 0,
 };
 
@@ -76,12 +84,58 @@ pub struct LimitsPatch {
     pub rpm_limit: Option<Option<i64>>,
     pub tpm_limit: Option<Option<i64>>,
     pub max_parallel_requests: Option<Option<i64>>,
+    pub allowed_routes: Option<Option<RouteList>>,
+    pub by_model: ByModelPatch,
+}
+
+/// Model by model, as metadata is changed member by member: a model that is not named keeps its limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ByModelPatch {
+    pub max_budget: PatchOf<(NanoDollars, Option<Window>)>,
+    pub rpm_limit: PatchOf<i64>,
+    pub tpm_limit: PatchOf<i64>,
+}
+
+/// One field of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PatchOf<T> {
+    #[default]
+    Keep,
+    /// Of every model.
+    Clear,
+    /// Of these; `None` clears.
+    Set(BTreeMap<String, Option<T>>),
 }
 
 impl Limits {
     #[must_use]
     pub fn none(&self) -> bool {
-        Self { epoch: 0, ..self.clone() } == NONE
+        self.allowed_routes.is_none() && !self.counts() && self.by_model.values().all(Self::none)
+    }
+
+    /// Whether a ledger is kept for it, whatever the model.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        let pace = [self.rpm_limit, self.tpm_limit, self.max_parallel_requests];
+        self.counts_money() || pace.iter().any(Option::is_some)
+    }
+
+    /// What its ledger is judged by.
+    #[must_use]
+    pub fn of_ledger(&self) -> Self {
+        Self { allowed_routes: None, by_model: BTreeMap::new(), ..self.clone() }
+    }
+
+    #[must_use]
+    pub fn allows_route(&self, route: Route) -> bool {
+        self.allowed_routes.as_ref().is_none_or(|list| list.allows(route))
+    }
+
+    /// Whether money is limited for calls of this model.
+    #[must_use]
+    pub fn has_budget_for(&self, model: &str) -> bool {
+        self.max_budget.is_some()
+            || self.by_model.get(model).is_some_and(|limits| limits.max_budget.is_some())
     }
 
     /// Whether what is spent has to be known.
@@ -106,7 +160,7 @@ impl Limits {
             rpm_limit: self.rpm_limit.or(other.rpm_limit),
             tpm_limit: self.tpm_limit.or(other.tpm_limit),
             max_parallel_requests: self.max_parallel_requests.or(other.max_parallel_requests),
-            epoch: self.epoch,
+            ..self
         }
     }
 
@@ -148,7 +202,10 @@ impl LimitsPatch {
 
     #[must_use]
     pub fn apply(&self, to: &Limits) -> Limits {
+        let routes = self.allowed_routes.clone();
         let after = Limits {
+            allowed_routes: routes.unwrap_or_else(|| to.allowed_routes.clone()),
+            by_model: self.by_model.apply(&to.by_model),
             max_budget: self.max_budget.unwrap_or(to.max_budget),
             soft_budget: self.soft_budget.unwrap_or(to.soft_budget),
             budget_duration: self.budget_duration.unwrap_or(to.budget_duration),
@@ -163,9 +220,84 @@ impl LimitsPatch {
     }
 }
 
+impl ByModelPatch {
+    /// Entries that say nothing any more stay: their epoch keeps a cleared ledger apart from the next.
+    fn apply(&self, to: &BTreeMap<String, Limits>) -> BTreeMap<String, Limits> {
+        let mut after = to.clone();
+        let mut each = |model: &str, patch: LimitsPatch| {
+            let limits = after.entry(model.to_owned()).or_default();
+            *limits = patch.apply(limits);
+        };
+        for (model, budget) in self.max_budget.each(to) {
+            let (max_budget, window) = (budget.map(|b| b.0), budget.and_then(|b| b.1));
+            let (max_budget, budget_duration) = (Some(max_budget), Some(window));
+            each(model, LimitsPatch { max_budget, budget_duration, ..LimitsPatch::default() });
+        }
+        for (model, limit) in self.rpm_limit.each(to) {
+            each(model, LimitsPatch { rpm_limit: Some(limit), ..LimitsPatch::default() });
+        }
+        for (model, limit) in self.tpm_limit.each(to) {
+            each(model, LimitsPatch { tpm_limit: Some(limit), ..LimitsPatch::default() });
+        }
+        after.retain(|_, limits| *limits != NONE);
+        after
+    }
+
+    /// Every model that is given a limit, and in which field.
+    pub fn models(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let budgets = self.max_budget.set().map(|model| ("model_max_budget", model));
+        let requests = self.rpm_limit.set().map(|model| ("model_rpm_limit", model));
+        let tokens = self.tpm_limit.set().map(|model| ("model_tpm_limit", model));
+        budgets.chain(requests).chain(tokens)
+    }
+}
+
+impl<T: Copy> PatchOf<T> {
+    /// The models it speaks of, and what it says of each.
+    fn each<'a>(&'a self, known: &'a BTreeMap<String, Limits>) -> Vec<(&'a str, Option<T>)> {
+        match self {
+            Self::Keep => Vec::new(),
+            Self::Clear => known.keys().map(|model| (model.as_str(), None)).collect(),
+            Self::Set(each) => each.iter().map(|(model, limit)| (model.as_str(), *limit)).collect(),
+        }
+    }
+
+    /// Those that are given one.
+    fn set(&self) -> impl Iterator<Item = &str> {
+        let each = if let Self::Set(each) = self { Some(each) } else { None };
+        let given = each.into_iter().flatten().filter(|(_, limit)| limit.is_some());
+        given.map(|(model, _)| model.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_of_one_model_leaves_the_others_alone_and_is_not_forgotten_when_cleared() {
+        let dollars = |count: i64| Some((NanoDollars(count), None));
+        let patch = |model: &str, budget| LimitsPatch {
+            by_model: ByModelPatch {
+                max_budget: PatchOf::Set([(model.to_owned(), budget)].into()),
+                ..ByModelPatch::default()
+            },
+            ..LimitsPatch::default()
+        };
+        let one = patch("a", dollars(1)).apply(&NONE);
+        let two = patch("b", dollars(2)).apply(&one);
+        assert_eq!(two.by_model.len(), 2);
+        assert!(two.has_budget_for("a") && two.has_budget_for("b") && !two.has_budget_for("c"));
+        let cleared = patch("a", None).apply(&two);
+        assert!(!cleared.has_budget_for("a") && cleared.has_budget_for("b"));
+        let again = patch("a", dollars(3)).apply(&cleared);
+        assert_eq!(again.by_model["a"].epoch, 2, "another ledger than the first");
+        let by_model = ByModelPatch { max_budget: PatchOf::Clear, ..ByModelPatch::default() };
+        let none = LimitsPatch { by_model, ..LimitsPatch::default() }.apply(&again);
+        assert!(none.none(), "{none:?}");
+        let text = serde_json::to_string(&again).unwrap();
+        assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), again);
+    }
 
     #[test]
     fn a_bound_binds_what_is_said_and_fills_what_is_not() {

@@ -45,12 +45,14 @@ impl Proxy {
         let (input, output) = (about(length), longest(&model.facts, head));
         let cost = match model.tariff.price.most(input, output) {
             Some(cost) => cost,
-            None if self.limits.allow_unpriced || !has_budget(&caller.accounts) => NanoDollars(0),
+            None if self.limits.allow_unpriced || !caller.key.has_budget_for(&model.name) => {
+                NanoDollars(0)
+            }
             None => return Err(Reason::Unpriced(model.name.clone())),
         };
         let ask = Ask { cost, tokens: input.saturating_add(output) };
         let now = self.clock.now();
-        Reservation::take(&caller.accounts, now, ask)
+        Reservation::take(&caller.accounts, &model.name, now, ask)
             .map_err(|refused| Reason::Limited(Box::new(self.limited(&refused, now))))
     }
 
@@ -157,10 +159,6 @@ impl Limited {
     }
 }
 
-fn has_budget(accounts: &Accounts) -> bool {
-    accounts.iter().any(|account| account.limits().max_budget.is_some())
-}
-
 /// The most tokens that all choices of an answer can have.
 fn longest(facts: &Facts, head: &Head) -> i64 {
     let ceiling = facts.max_output_tokens.or(facts.context_length);
@@ -174,10 +172,15 @@ fn longest(facts: &Facts, head: &Head) -> i64 {
 
 /// What a caller is told of the limits beside an answer: OpenAI's six headers, as the tightest limits have them (K36),
 /// and a warning where a soft budget is spent.
-pub(super) fn tell(headers: &mut HeaderMap, accounts: &Accounts, dialect: Dialect, now: Timestamp) {
+pub(super) fn tell(
+    headers: &mut HeaderMap,
+    (accounts, model): (&Accounts, &str),
+    dialect: Dialect,
+    now: Timestamp,
+) {
     let mut requests: Option<(i64, i64)> = None;
     let mut tokens: Option<(i64, i64)> = None;
-    for account in accounts.iter() {
+    for account in accounts.iter().filter(|account| account.binds(model)) {
         let (limits, balance) = (account.limits(), account.balance(now));
         let left =
             |limit: Option<i64>, used: i64| limit.map(|limit| (limit, (limit - used).max(0)));

@@ -17,6 +17,8 @@ pub(super) struct Catalog {
 
 pub(super) struct Model {
     pub(super) name: String,
+    /// The names by which lists of models allow it with others.
+    pub(super) groups: Vec<String>,
     /// What the upstream is told.
     pub(super) wire_name: String,
     pub(super) upstream: Arc<Upstream>,
@@ -54,7 +56,8 @@ impl Catalog {
                 let upstream = upstreams.get(model.upstream.as_str())?.clone();
                 let (name, wire_name) = (model.name.clone(), model.upstream_model.clone());
                 let (facts, tariff) = (model.facts.clone(), model.facts.tariff().into());
-                Some(Model { name, wire_name, upstream, facts, tariff })
+                let groups = model.groups.clone();
+                Some(Model { name, groups, wire_name, upstream, facts, tariff })
             })
             .collect();
         let by_name = all.iter().enumerate().map(|(at, m)| (m.name.clone(), at)).collect();
@@ -71,7 +74,7 @@ impl Catalog {
 
     /// What this key may call, and no more.
     pub(super) fn of<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Model> {
-        self.all.iter().filter(|model| key.allows(&model.name))
+        self.all.iter().filter(|model| key.allows(&model.name, &model.groups))
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     config::UpstreamKind,
     guard::{Caller, NoCaller},
+    model::Route,
 };
 use axum::{
     Json,
@@ -52,7 +53,7 @@ async fn count(
     let (parts, body) = request.into_parts();
     let body = request::read(&parts.headers, body, proxy.settings.max_body).await?;
     let head = Head::find(&body)?;
-    let model = proxy.model(Dialect::Anthropic, &caller.key, &head.model)?;
+    let model = proxy.model(Route::CountTokens, Dialect::Anthropic, &caller.key, &head.model)?;
     let estimate = about(body.len());
     if model.upstream.kind == UpstreamKind::Demo {
         return Ok(counted(estimate));

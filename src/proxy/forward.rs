@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::UpstreamKind,
     guard::{Caller, NoCaller},
-    model::Key,
+    model::{Key, Route},
 };
 use axum::{
     body::Body,
@@ -66,7 +66,7 @@ async fn answer(
         let (parts, body) = request.into_parts();
         let body = request::read(&parts.headers, body, proxy.settings.max_body).await?;
         let head = Head::find(&body)?;
-        let model = proxy.model(dialect, &caller.key, &head.model)?;
+        let model = proxy.model(dialect.route(), dialect, &caller.key, &head.model)?;
         let query = parts.uri.query().filter(|_| dialect == Dialect::Anthropic);
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         proxy.forward((dialect, &caller, model), &head, body, (parts.headers, query, here)).await
@@ -81,6 +81,14 @@ async fn answer(
 }
 
 impl Dialect {
+    fn route(self) -> Route {
+        match self {
+            Self::OpenAi | Self::OpenRouter => Route::ChatCompletions,
+            Self::Anthropic => Route::Messages,
+        }
+    }
+
+    /// At an upstream, whose base URL has the `/v1` of OpenAI's.
     fn path(self) -> &'static str {
         match self {
             Self::OpenAi | Self::OpenRouter => "/chat/completions",
@@ -90,16 +98,26 @@ impl Dialect {
 }
 
 impl Proxy {
-    /// The model by the caller's name for it, if this key may call it in this protocol.
-    pub(super) fn model(&self, dialect: Dialect, key: &Key, name: &str) -> Result<&Model, Reason> {
-        if !key.allows(name) {
+    /// The model by the caller's name for it, if this key may call it by this route in this protocol.
+    pub(super) fn model(
+        &self,
+        route: Route,
+        dialect: Dialect,
+        key: &Key,
+        name: &str,
+    ) -> Result<&Model, Reason> {
+        if !key.allows_route(route) {
+            return Err(Reason::RouteNotAllowed(route));
+        }
+        let found = self.catalog.named(name);
+        if !key.allows(name, found.map_or(&[], |model| &model.groups)) {
             return Err(Reason::NotAllowed(name.to_owned()));
         }
         let unknown = || {
             let text = format!("There is no model {name:?}. GET /v1/models lists what there is.");
             Reason::NoSuchModel(text)
         };
-        let model = self.catalog.named(name).ok_or_else(unknown)?;
+        let model = found.ok_or_else(unknown)?;
         let elsewhere = match (dialect, model.upstream.kind) {
             (Dialect::OpenAi | Dialect::OpenRouter, UpstreamKind::Anthropic) => {
                 Some("/v1/messages")
@@ -148,7 +166,8 @@ impl Proxy {
         };
         match begun {
             Ok(Begun::Answer { mut head, body, first, kind }) => {
-                admit::tell(&mut head.headers, &caller.accounts, dialect, self.clock.now());
+                let limits = (&caller.accounts, model.name.as_str());
+                admit::tell(&mut head.headers, limits, dialect, self.clock.now());
                 let leash = caller.leash.clone();
                 let cut = Cut { end, leash, stopping: self.shutdown.cut.clone() };
                 let waits = (self.settings.keepalive, cut);

@@ -58,7 +58,7 @@ pub(super) async fn one(
         Err(none) => return dialect.refuse(none).into_response(),
     };
     // What this key may not call does not exist for it.
-    if let Some(model) = proxy.catalog.named(&id).filter(|model| key.allows(&model.name)) {
+    if let Some(model) = proxy.catalog.of(&key).find(|model| model.name == id) {
         return Json(shape(&proxy, model, dialect)).into_response();
     }
     let text = format!("There is no model {id:?} for this key. GET /v1/models lists its models.");
@@ -135,6 +135,7 @@ fn in_litellm_s_words(model: &Model) -> Value {
     let unit = |price: Option<NanoDollars>| price.map(NanoDollars::dollars);
     json!({
         "id": model.name,
+        "access_groups": model.groups,
         "mode": "chat",
         "litellm_provider": provider(model),
         "max_tokens": facts.max_output_tokens,

@@ -1,6 +1,6 @@
 //! Why a call is not answered by a model, in the words of the caller's protocol.
 use super::admit::Limited;
-use crate::{guard::NoCaller, store};
+use crate::{guard::NoCaller, model::Route, store};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -29,6 +29,9 @@ pub(super) enum Reason {
     TooLarge(usize),
     /// `Content-Encoding` of a request.
     Encoded,
+    /// The lists of routes of the key, or of somebody's it belongs to, do not have this one.
+    #[from(skip)]
+    RouteNotAllowed(Route),
     /// The key's list does not have this model.
     #[from(skip)]
     NotAllowed(String),
@@ -141,6 +144,11 @@ impl Reason {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "invalid_request_error",
                 "Send the body without Content-Encoding.".into(),
+            ),
+            Self::RouteNotAllowed(route) => (
+                StatusCode::FORBIDDEN,
+                "key_route_access_denied",
+                format!("This key may not call {} (allowed_routes).", route.path()),
             ),
             Self::NotAllowed(model) => (
                 StatusCode::FORBIDDEN,

@@ -12,6 +12,10 @@ pub enum Change {
     User(UserId),
     /// Every key of a team.
     Team(TeamId),
+    /// Every key of an app, whoever connected it.
+    App(String),
+    /// Every key that has this budget.
+    Budget(String),
     /// More than can be named.
     All,
 }
@@ -21,6 +25,8 @@ pub(super) async fn insert(tx: &mut Tx<'_>, change: &Change, at: Timestamp) -> R
         Change::Key(id) => ("key", id.as_str()),
         Change::User(id) => ("user", id.as_str()),
         Change::Team(id) => ("team", id.as_str()),
+        Change::App(id) => ("app", id.as_str()),
+        Change::Budget(id) => ("budget", id.as_str()),
         Change::All => ("all", ""),
     };
     tx.run("UPDATE change_counter SET last = last + 1 WHERE name = 'changes'", ()).await?;
@@ -67,6 +73,8 @@ impl Operation for ChangesAfter {
                 "key" => Change::Key(KeyId::named(&id)),
                 "user" => Change::User(UserId::named(&id)),
                 "team" => Change::Team(TeamId::named(&id)),
+                "app" => Change::App(id),
+                "budget" => Change::Budget(id),
                 // Also what a newer server says.
                 _ => Change::All,
             };

@@ -72,7 +72,7 @@ impl Operation for RedeemCode {
         match grants::hold(tx, &granted, self.cap, at).await? {
             Held::Good => {}
             Held::TooManyKeys => return Ok(Redeemed::TooManyKeys),
-            Held::Blocked | Held::LooksOnly | Held::NotInTeam | Held::Over => {
+            Held::Blocked | Held::LooksOnly | Held::NotInTeam | Held::AppBlocked | Held::Over => {
                 return Ok(Redeemed::Unknown);
             }
         }

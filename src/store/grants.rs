@@ -1,6 +1,6 @@
 //! What people allowed. A grant is made by an approval, or by a key that begets one; by nothing else.
 use super::{
-    Error, Operation, Tx,
+    Error, Operation, Tx, app_rules,
     audit::{self, Act},
     codes::{self, FreshCode},
     keys::{self, FreshKey, MayOwn},
@@ -64,6 +64,7 @@ impl Granted {
             signed_in_at: self.signed_in_at,
             expires_at: Some(ends),
             limits: self.terms.limits.clone(),
+            budget: None,
             parent: parent.cloned(),
         }
     }
@@ -109,6 +110,8 @@ pub enum Approved {
     Blocked,
     /// The person is not in that team any more.
     NotInTeam,
+    /// An admin lets nobody connect this app.
+    AppBlocked,
     /// The key on whose word it was asked counts no more.
     ParentEnded,
     /// The app has as many live keys as it may. Nothing is used up.
@@ -130,6 +133,7 @@ impl Operation for Approve {
             Held::Good => {}
             Held::Blocked => return Ok(Approved::Blocked),
             Held::NotInTeam => return Ok(Approved::NotInTeam),
+            Held::AppBlocked => return Ok(Approved::AppBlocked),
             Held::TooManyKeys => return Ok(Approved::TooManyKeys),
             Held::LooksOnly => return Ok(Approved::LooksOnly),
             Held::Over => return Ok(Approved::Over),
@@ -198,6 +202,7 @@ pub(super) enum Held {
     Good,
     Blocked,
     NotInTeam,
+    AppBlocked,
     TooManyKeys,
     LooksOnly,
     Over,
@@ -213,7 +218,10 @@ pub(super) async fn hold(
     match keys::may_own(tx, &granted.user, granted.team.as_ref()).await? {
         MayOwn::Yes => {}
         MayOwn::No => return Ok(Held::Blocked),
-        MayOwn::NotInTeam => return Ok(Held::NotInTeam),
+        MayOwn::NotInTeam | MayOwn::NoSuchBudget => return Ok(Held::NotInTeam),
+    }
+    if app_rules::is_blocked(tx, &granted.app).await? {
+        return Ok(Held::AppBlocked);
     }
     // The role may have changed since the page was shown.
     let owner: User = tx

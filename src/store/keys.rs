@@ -2,11 +2,12 @@
 use super::{
     Error, FromRow, Operation, Row, Tx,
     audit::{self, Act},
+    budgets,
     users::user_columns,
 };
 use crate::model::{
-    GrantId, Hash, KeptLimits, Key, KeyId, KeyTeam, ModelList, Root, TeamId, Timestamp, User,
-    UserId,
+    AppRules, GrantId, Hash, KeptLimits, Key, KeyBudget, KeyId, KeyTeam, ModelList, Root, TeamId,
+    Timestamp, User, UserId,
 };
 use serde_json::json;
 
@@ -26,6 +27,8 @@ pub struct FreshKey {
     pub signed_in_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub limits: KeptLimits,
+    /// The named budget it shares.
+    pub budget: Option<String>,
     /// The key it is made with: they spend together.
     pub parent: Option<KeyId>,
 }
@@ -38,6 +41,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, act: &Act) -> Result
         "models": key.models,
         "expires": key.expires_at.map(Timestamp::rfc3339),
         "limits": key.limits,
+        "budget_id": key.budget,
     });
     let entry = act.entry("key.create", &key.id).of_user(&key.user).of_app(key.app.as_deref());
     audit::insert(tx, &entry.changing(json!({}), made)).await?;
@@ -63,17 +67,38 @@ pub(super) async fn insert(tx: &mut Tx<'_>, key: &FreshKey, act: &Act) -> Result
         ),
     )
     .await?;
-    let Some(parent) = &key.parent else { return Ok(()) };
+    if let Some(budget) = &key.budget {
+        tx.run("UPDATE keys SET budget_id = $2 WHERE id = $1", (&key.id, budget)).await?;
+    }
+    match &key.parent {
+        Some(parent) => spend_with(tx, &key.id, parent).await,
+        None => Ok(()),
+    }
+}
+
+/// A child spends together with the nearest of those before it that is limited, and from the same named budget.
+async fn spend_with(tx: &mut Tx<'_>, child: &KeyId, parent: &KeyId) -> Result<(), Error> {
+    let found: Option<Ancestry> = tx
+        .optional(
+            "UPDATE keys SET id = id WHERE id = $1
+             RETURNING limits, root_id, root_limits, budget_id",
+            (parent,),
+        )
+        .await?;
+    let Some((own, root, root_limits, budget)) = found else { return Ok(()) };
+    let (root, limits) = match (root, root_limits) {
+        (Some(root), Some(limits)) if own.none() || !limits.none() => (root, limits),
+        _ => (parent.clone(), own),
+    };
     tx.run(
-        "UPDATE keys SET
-             root_id = (SELECT COALESCE(p.root_id, p.id) FROM keys AS p WHERE p.id = $2),
-             root_limits = (SELECT CASE WHEN p.root_id IS NULL THEN p.limits ELSE p.root_limits END
-                            FROM keys AS p WHERE p.id = $2)
+        "UPDATE keys SET root_id = $2, root_limits = $3, budget_id = COALESCE(budget_id, $4)
          WHERE id = $1",
-        (&key.id, parent),
+        (child, root, limits, budget),
     )
     .await
 }
+
+type Ancestry = (KeptLimits, Option<KeyId>, Option<KeptLimits>, Option<String>);
 
 /// Whether a person may have a key now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +108,8 @@ pub enum MayOwn {
     No,
     /// They are not in that team, or it does not count.
     NotInTeam,
+    /// The budget that the key should have is gone.
+    NoSuchBudget,
 }
 
 /// Holds the owner's row until the commit: what decides is read where the key is made.
@@ -128,7 +155,7 @@ pub(super) async fn is_live(tx: &mut Tx<'_>, key: &KeyId, at: Timestamp) -> Resu
 macro_rules! select_keys {
     ($($rest:tt)*) => {
         concat!(
-            "SELECT keys.id, keys.alias, hint, keys.user_id, grant_id, app, keys.models,
+            "SELECT keys.id, keys.alias, hint, keys.user_id, grant_id, keys.app, keys.models,
                  keys.metadata, keys.created_at, expires_at, last_used_at, keys.blocked,
                  keys.signed_in_at, keys.team_id, teams.alias, teams.models, teams.blocked_at,
                  EXISTS (SELECT 1 FROM members WHERE members.team_id = keys.team_id
@@ -136,10 +163,13 @@ macro_rules! select_keys {
                  teams.limits,
                  (SELECT limits FROM member_limits WHERE member_limits.team_id = keys.team_id
                   AND member_limits.user_id = keys.user_id),
-                 keys.limits, keys.root_id, keys.root_limits, ",
+                 keys.limits, keys.root_id, keys.root_limits, budgets.id, budgets.limits,
+                 app_rules.models, app_rules.limits, app_rules.blocked, ",
             user_columns!(),
             " FROM keys JOIN users ON users.id = keys.user_id
-             LEFT JOIN teams ON teams.id = keys.team_id ",
+             LEFT JOIN teams ON teams.id = keys.team_id
+             LEFT JOIN budgets ON budgets.id = keys.budget_id
+             LEFT JOIN app_rules ON app_rules.app = keys.app ",
             $($rest)*
         )
     };
@@ -160,20 +190,34 @@ pub enum Presented {
     Unknown,
 }
 
-pub struct KeyByHash(pub Hash);
+pub struct KeyByHash {
+    pub hash: Hash,
+    pub at: Timestamp,
+}
 
 impl Operation for KeyByHash {
     type Output = Presented;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Presented, Error> {
-        let key = tx.optional(select_keys!("WHERE keys.hash = $1"), (self.0,)).await?;
+        let key = tx.optional(select_keys!("WHERE keys.hash = $1"), (self.hash,)).await?;
         if let Some(key) = key {
             return Ok(Presented::Key(Box::new(key)));
         }
-        let ended: Option<(KeyId, UserId, Option<String>)> = tx
-            .optional("SELECT id, user_id, app FROM ended_keys WHERE hash = $1", (self.0,))
+        let ended: Option<(KeyId, UserId, Option<String>, Timestamp)> = tx
+            .optional(
+                "SELECT id, user_id, app, ended_at FROM ended_keys WHERE hash = $1",
+                (self.hash,),
+            )
             .await?;
-        Ok(ended.map_or(Presented::Unknown, |(id, user, app)| Presented::Ended { id, user, app }))
+        let Some((id, user, app, end)) = ended else { return Ok(Presented::Unknown) };
+        // Renewed, and the secret before may go on for a while.
+        if self.at < end
+            && let Some(mut key) = KeyById(id.clone()).run(tx).await?
+        {
+            key.expires_at = Some(key.expires_at.map_or(end, |own| own.min(end)));
+            return Ok(Presented::Key(Box::new(key)));
+        }
+        Ok(Presented::Ended { id, user, app })
     }
 }
 
@@ -196,7 +240,7 @@ pub struct CreateKey {
 }
 
 impl Operation for CreateKey {
-    /// `No` also when the key that asked counts no more.
+    /// `No` also when the key that asked counts no more; `NoSuchBudget` when the named budget is gone.
     type Output = MayOwn;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<MayOwn, Error> {
@@ -209,6 +253,11 @@ impl Operation for CreateKey {
             && !is_live(tx, by, self.act.at).await?
         {
             return Ok(MayOwn::No);
+        }
+        if let Some(budget) = &self.key.budget
+            && !budgets::hold(tx, budget).await?
+        {
+            return Ok(MayOwn::NoSuchBudget);
         }
         insert(tx, &self.key, &self.act).await?;
         Ok(MayOwn::Yes)
@@ -234,6 +283,8 @@ impl FromRow for Key {
             team: team(row)?,
             limits: row.take()?,
             root: root(row)?,
+            budget: budget(row)?,
+            app_rules: app_rules(row)?,
             owner: User::from_row(row)?,
         })
     }
@@ -253,4 +304,18 @@ fn team(row: &mut Row) -> Result<Option<KeyTeam>, Error> {
 fn root(row: &mut Row) -> Result<Option<Root>, Error> {
     let (id, limits): (Option<KeyId>, Option<KeptLimits>) = (row.take()?, row.take()?);
     Ok(id.map(|id| Root { id, limits: limits.unwrap_or_default() }))
+}
+
+fn budget(row: &mut Row) -> Result<Option<KeyBudget>, Error> {
+    let (id, limits): (Option<String>, Option<KeptLimits>) = (row.take()?, row.take()?);
+    Ok(id.map(|id| KeyBudget { id, limits: limits.unwrap_or_default() }))
+}
+
+fn app_rules(row: &mut Row) -> Result<Option<Box<AppRules>>, Error> {
+    let (models, limits): (Option<ModelList>, Option<KeptLimits>) = (row.take()?, row.take()?);
+    let blocked: Option<bool> = row.take()?;
+    let (Some(models), Some(limits), Some(blocked)) = (models, limits, blocked) else {
+        return Ok(None);
+    };
+    Ok(Some(Box::new(AppRules { models, limits, blocked })))
 }

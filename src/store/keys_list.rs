@@ -41,7 +41,7 @@ macro_rules! list_keys {
                 "WHERE ",
                 $lead,
                 " AND (CAST($1 AS TEXT) IS NULL OR keys.user_id = $1)
-                 AND (CAST($2 AS TEXT) IS NULL OR app = $2)
+                 AND (CAST($2 AS TEXT) IS NULL OR keys.app = $2)
                  AND (CAST($3 AS BIGINT) IS NULL OR expires_at IS NULL OR expires_at > $3)
                  AND (CAST($4 AS TEXT) IS NULL OR keys.alias = $4)
                  AND (CAST($5 AS TEXT) IS NULL OR keys.team_id = $5)
@@ -69,7 +69,7 @@ impl Operation for ListKeys {
             (Some(_), ..) => list_keys!("keys.user_id = $1"),
             (_, Some(_), ..) => list_keys!("keys.team_id = $5"),
             (_, _, Some(_), _) => list_keys!("keys.alias = $4"),
-            (.., Some(_)) => list_keys!("app = $2"),
+            (.., Some(_)) => list_keys!("keys.app = $2"),
             _ => list_keys!("keys.created_at >= 0"),
         };
         let Self { user, app, alias, team, live_at, limit, offset } = self;

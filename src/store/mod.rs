@@ -13,10 +13,12 @@
 //! One table per state; leaving one is `DELETE … RETURNING`, and that decides every race.
 pub mod accounts;
 pub mod activity;
+pub mod app_rules;
 pub mod apps;
 pub mod audit;
 mod backup;
 pub mod books;
+pub mod budgets;
 pub mod calls;
 pub mod changes;
 pub mod codes;

@@ -147,7 +147,7 @@ impl Operation for TakePoll {
         match grants::hold(tx, &granted, self.cap, at).await? {
             Held::Good => {}
             Held::TooManyKeys => return Ok(Polled::TooManyKeys),
-            Held::Blocked | Held::LooksOnly | Held::NotInTeam | Held::Over => {
+            Held::Blocked | Held::LooksOnly | Held::NotInTeam | Held::AppBlocked | Held::Over => {
                 return Ok(Polled::Unknown);
             }
         }

@@ -1,7 +1,7 @@
 //! What was spent by ledger and window: added to in the transaction that writes the calls, read when a ledger comes
 //! into memory.
 use super::{Error, Operation, Tx};
-use crate::model::{KeyId, Spent, TeamId, Timestamp, UserId};
+use crate::model::{ChargeId, KeyId, Spent, TeamId, Timestamp, UserId};
 
 /// Whose money it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -10,6 +10,11 @@ pub enum Holder {
     User(UserId),
     Team(TeamId),
     Member(TeamId, UserId),
+    App(String),
+    /// A named budget.
+    Budget(String),
+    /// One of those, for one model.
+    Model(Box<Holder>, String),
 }
 
 impl Holder {
@@ -27,6 +32,18 @@ impl Holder {
             Self::User(id) => format!("user:{id}"),
             Self::Team(id) => format!("team:{id}"),
             Self::Member(team, user) => format!("member:{team}:{user}"),
+            Self::App(id) => format!("app:{id}"),
+            Self::Budget(id) => format!("budget:{id}"),
+            // No id has a space in it.
+            Self::Model(whose, model) => format!("{} model:{model}", whose.ledger()),
+        }
+    }
+
+    /// Whose it is, and for which model alone.
+    fn parts(&self) -> (&Self, Option<&str>) {
+        match self {
+            Self::Model(whose, model) => (whose, Some(model)),
+            all => (all, None),
         }
     }
 }
@@ -83,8 +100,7 @@ impl Operation for OpenLedger {
     type Output = Spent;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Spent, Error> {
-        let nano =
-            if self.began == Timestamp(0) { self.ever(tx).await? } else { self.since(tx).await? };
+        let nano = self.since(tx).await?;
         let (began, nano) = tx
             .one(
                 "INSERT INTO spent (ledger, began, nano) VALUES ($1, $2, $3)
@@ -97,54 +113,54 @@ impl Operation for OpenLedger {
     }
 }
 
-macro_rules! ever {
-    ($whose:literal) => {
-        concat!("SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM usage WHERE ", $whose)
-    };
-}
-
+/// Whole days are in the sums; of the day in which the window began, the calls themselves are read.
 macro_rules! since {
     ($whose:literal) => {
-        concat!(
-            "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM calls WHERE id >= $1 AND ",
-            $whose
+        (
+            concat!(
+                "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM usage
+                 WHERE day >= $1 AND (CAST($2 AS TEXT) IS NULL OR model = $2)
+                 AND (CAST($4 AS TEXT) IS NULL OR team_id = $4) AND ",
+                $whose
+            ),
+            concat!(
+                "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM calls
+                 WHERE id >= $1 AND id < $5 AND (CAST($2 AS TEXT) IS NULL OR model = $2)
+                 AND (CAST($4 AS TEXT) IS NULL OR team_id = $4) AND ",
+                $whose
+            ),
         )
     };
 }
 
 impl OpenLedger {
-    async fn ever(&self, tx: &mut Tx<'_>) -> Result<i64, Error> {
-        let (nano,) = match &self.holder {
-            Holder::Key(id) => {
-                tx.one(
-                    ever!("key_id IN (SELECT id FROM keys WHERE id = $1 OR root_id = $1)"),
-                    (id,),
-                )
-                .await?
-            }
-            Holder::User(id) => tx.one(ever!("user_id = $1"), (id,)).await?,
-            Holder::Team(id) => tx.one(ever!("team_id = $1"), (id,)).await?,
-            Holder::Member(team, user) => {
-                tx.one(ever!("user_id = $2 AND team_id = $1"), (team, user)).await?
-            }
-        };
-        Ok(nano)
-    }
-
     async fn since(&self, tx: &mut Tx<'_>) -> Result<i64, Error> {
-        let from = crate::model::ChargeId::first_at(self.began);
-        let (nano,) = match &self.holder {
-            Holder::Key(id) => {
-                let whose = since!("key_id IN (SELECT id FROM keys WHERE id = $2 OR root_id = $2)");
-                tx.one(whose, (from, id)).await?
-            }
-            Holder::User(id) => tx.one(since!("user_id = $2"), (from, id)).await?,
-            Holder::Team(id) => tx.one(since!("team_id = $2"), (from, id)).await?,
-            Holder::Member(team, user) => {
-                tx.one(since!("user_id = $3 AND team_id = $2"), (from, team, user)).await?
+        const DAY: i64 = 86_400;
+        let (whose, model) = self.holder.parts();
+        let ((days, calls), id, team) = match whose {
+            Holder::Key(id) => (
+                since!("key_id IN (SELECT id FROM keys WHERE id = $3 OR root_id = $3)"),
+                id.as_str(),
+                None,
+            ),
+            Holder::User(id) => (since!("user_id = $3"), id.as_str(), None),
+            Holder::Team(id) => (since!("team_id = $3"), id.as_str(), None),
+            Holder::Member(team, user) => (since!("user_id = $3"), user.as_str(), Some(team)),
+            Holder::App(id) => (since!("app = $3"), id.as_str(), None),
+            Holder::Budget(id) | Holder::Model(_, id) => {
+                (since!("key_id IN (SELECT id FROM keys WHERE budget_id = $3)"), id.as_str(), None)
             }
         };
-        Ok(nano)
+        let first_whole =
+            self.began.0.div_euclid(DAY) + i64::from(self.began.0.rem_euclid(DAY) > 0);
+        let (nano,): (i64,) = tx.one(days, (first_whole, model, id, team)).await?;
+        if self.began.0.rem_euclid(DAY) == 0 {
+            return Ok(nano);
+        }
+        let first = |at: i64| ChargeId::first_at(Timestamp(at));
+        let (from, until) = (first(self.began.0), first(first_whole * DAY));
+        let (of_that_day,): (i64,) = tx.one(calls, (from, model, id, team, until)).await?;
+        Ok(nano.saturating_add(of_that_day))
     }
 }
 

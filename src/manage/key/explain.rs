@@ -3,9 +3,9 @@
 use super::{Actor, Manage, Refusal};
 use crate::{
     config::UpstreamKind,
-    guard::Account,
+    guard::{Account, Whose},
     manage::{Served, body::Body},
-    model::{Ask, Broken, Key, KeyState, Limits, NanoDollars, Timestamp},
+    model::{Ask, Broken, KeptLimits, Key, KeyState, Limits, NanoDollars, Route, Timestamp},
     web,
 };
 use axum::{
@@ -25,17 +25,17 @@ pub(super) async fn post(
     let route = body.text("route")?.flatten();
     body.done()?;
     let key = manage.find(&actor, &named).await?;
-    let accounts = manage.guard.accounts(&key.id).await?;
+    let accounts = manage.guard.accounts(&Whose::Key(key.id.clone())).await?;
     let now = manage.clock.now();
     let served = manage.models.iter().find(|served| served.name == model);
     let mut rules = vec![state(&key, now)];
-    rules.extend(lists(&key, &model));
+    rules.extend(routes(&key, served, route.as_deref()));
+    rules.extend(lists(&key, &model, served.map_or(&[], |served| &served.groups)));
     rules.push(is_served(served, &model, route.as_deref()));
-    let has_budget = accounts.iter().any(|account| account.limits().max_budget.is_some());
-    if has_budget && !manage.rules.allow_unpriced {
+    if key.has_budget_for(&model) && !manage.rules.allow_unpriced {
         rules.extend(served.map(is_priced));
     }
-    for account in accounts.iter() {
+    for account in accounts.iter().filter(|account| account.binds(&model)) {
         rules.extend(of_account(account, now));
     }
     let refused = rules.iter().find(|rule| rule["refuses"] == true).cloned();
@@ -68,11 +68,33 @@ fn state(key: &Key, now: Timestamp) -> Value {
     }
 }
 
-fn lists(key: &Key, model: &str) -> Vec<Value> {
-    let team = key.team.as_ref().map(|team| ("the team", &team.models));
-    let lists = [("the key", &key.models), ("the person", &key.owner.models)];
+/// Of everybody who says which routes may be used. Without a route: whether one of the model's may.
+fn routes(key: &Key, served: Option<&Served>, route: Option<&str>) -> Vec<Value> {
+    let asked: Vec<Route> = match (route, served) {
+        (Some(path), _) => Route::named(path).into_iter().collect(),
+        (None, Some(served)) => routes_of(served.kind).to_vec(),
+        (None, None) => Vec::new(),
+    };
+    let judge = |(of, limits): (&'static str, &KeptLimits)| {
+        let list = limits.allowed_routes.as_ref().filter(|_| !asked.is_empty())?;
+        let allows = asked.iter().any(|route| list.allows(*route));
+        let says = format!("its allowed_routes are {}", list.entries().join(", "));
+        Some(rule("key_route_access_denied", of, !allows, &says))
+    };
+    key.all_limits().filter_map(judge).collect()
+}
+
+fn routes_of(kind: UpstreamKind) -> &'static [Route] {
+    match kind {
+        UpstreamKind::Anthropic => &[Route::Messages, Route::CountTokens],
+        UpstreamKind::OpenAi => &[Route::ChatCompletions],
+        UpstreamKind::Demo => &[Route::ChatCompletions, Route::Messages, Route::CountTokens],
+    }
+}
+
+fn lists(key: &Key, model: &str, groups: &[String]) -> Vec<Value> {
     let judge = |(of, list): (&str, &crate::model::ModelList)| {
-        let allows = list.allows(model);
+        let allows = list.allows(model, groups);
         let says = match (allows, list.0.is_empty()) {
             (true, true) => "no list: every model".to_owned(),
             (true, false) => format!("its list allows {model:?}"),
@@ -80,7 +102,7 @@ fn lists(key: &Key, model: &str) -> Vec<Value> {
         };
         rule("key_model_access_denied", of, !allows, &says)
     };
-    lists.into_iter().chain(team).map(judge).collect()
+    key.model_lists().map(judge).collect()
 }
 
 fn is_served(served: Option<&Served>, model: &str, route: Option<&str>) -> Value {
@@ -88,14 +110,10 @@ fn is_served(served: Option<&Served>, model: &str, route: Option<&str>) -> Value
     let Some(served) = served else {
         return rule(name, "the settings", true, &format!("there is no [[model]] {model:?}"));
     };
-    let paths: &[&str] = match served.kind {
-        UpstreamKind::Anthropic => &["/v1/messages"],
-        UpstreamKind::OpenAi => &["/v1/chat/completions"],
-        UpstreamKind::Demo => &["/v1/chat/completions", "/v1/messages"],
-    };
-    // Base URLs are written with and without it.
-    let plain = |path: &str| path.trim_start_matches("/v1").to_owned();
-    let wrong = route.is_some_and(|route| !paths.iter().any(|path| plain(path) == plain(route)));
+    let routes = routes_of(served.kind);
+    let fits = |path: &str| Route::named(path).is_some_and(|route| routes.contains(&route));
+    let wrong = route.is_some_and(|path| !fits(path));
+    let paths: Vec<&str> = routes.iter().map(|route| route.path()).collect();
     let says = format!("{model:?} is served on {}", paths.join(" and "));
     rule(name, "the settings", wrong, &says)
 }

@@ -1,7 +1,9 @@
 //! `POST /key/generate`, `/key/service-account/generate`: a key by hand.
 use super::{Actor, Manage, Refusal, body::Body, shape};
 use crate::{
-    model::{AccessKey, Key, KeyId, Lifetime, Limits, ModelList, TeamId, Timestamp, UserId},
+    model::{
+        AccessKey, Groups, Key, KeyId, Lifetime, Limits, ModelList, TeamId, Timestamp, UserId,
+    },
     store::{
         keys::{CreateKey, FreshKey, KeyById, MayOwn},
         users::{EnsureDefault, EnsureService},
@@ -27,10 +29,11 @@ struct Wish {
     team: Option<String>,
     metadata: Map<String, Value>,
     limits: Limits,
+    budget: Option<String>,
 }
 
 impl Wish {
-    fn read(mut body: Body) -> Result<Self, Refusal> {
+    fn read(manage: &Manage, actor: &Actor, mut body: Body) -> Result<Self, Refusal> {
         let wish = Self {
             alias: body.text("key_alias")?.flatten(),
             duration: body.lifetime()?.flatten(),
@@ -38,7 +41,8 @@ impl Wish {
             user: body.text("user_id")?.flatten(),
             team: body.text("team_id")?.flatten(),
             metadata: body.metadata()?.0.flatten().unwrap_or_default(),
-            limits: body.limits()?.apply(&Limits::default()),
+            limits: manage.limits(&mut body)?.apply(&Limits::default()),
+            budget: body.budget(actor)?.flatten(),
         };
         if body.text("key")?.flatten().is_some() {
             let why = "cannot be chosen: secrets are made here, from chance";
@@ -61,7 +65,7 @@ pub(super) async fn post(
     body: Body,
 ) -> Result<Response, Refusal> {
     actor.must_change()?;
-    let wish = Wish::read(body)?;
+    let wish = Wish::read(&manage, &actor, body)?;
     let team = manage.team_of_wish(&actor, &wish).await?;
     let owner = manage.owner(&actor, wish.user.as_deref(), team.as_ref()).await?;
     manage.make(&actor, wish, owner, team).await
@@ -74,7 +78,7 @@ pub(super) async fn service_account(
     body: Body,
 ) -> Result<Response, Refusal> {
     actor.must_change()?;
-    let wish = Wish::read(body)?;
+    let wish = Wish::read(&manage, &actor, body)?;
     if wish.user.is_some() {
         return Err(Refusal::field("user_id", "cannot be given: no person owns this key"));
     }
@@ -85,8 +89,11 @@ pub(super) async fn service_account(
 }
 
 /// The secret is in this answer and in no other.
-pub(super) fn made(secret: &AccessKey, key: &Key) -> Response {
+pub(super) fn made(secret: &AccessKey, key: &Key, grace: Option<Timestamp>) -> Response {
     let mut body = shape::key(key, None);
+    if let Some(end) = grace {
+        body["grace_ends_at"] = json!(end.rfc3339());
+    }
     body["key"] = json!(secret.expose());
     body["token_id"] = json!(key.id);
     web::no_store(Json(body).into_response())
@@ -97,14 +104,14 @@ fn within(
     actor: &Actor,
     models: ModelList,
     duration: Option<Lifetime>,
-    at: Timestamp,
+    (at, groups): (Timestamp, &Groups),
 ) -> Result<Bounds, Refusal> {
     let wanted = duration.map(|duration| at.plus(duration.seconds()));
     let Some(own) = actor.key().filter(|_| !actor.is_admin()) else {
         return Ok(Bounds { models, expires_at: wanted });
     };
     let models = if models.0.is_empty() { own.models.clone() } else { models };
-    if !models.within(&own.models) {
+    if !models.within(&own.models, groups) {
         return Err(Refusal::field("models", "must lie within the models of the key you use"));
     }
     match (wanted, own.expires_at) {
@@ -123,10 +130,16 @@ impl Manage {
         owner: UserId,
         team: Option<TeamId>,
     ) -> Result<Response, Refusal> {
+        self.must_be_budget(wish.budget.as_ref()).await?;
         let at = self.clock.now();
         let allowed = self.rules.of_key(wish.limits, wish.duration);
         let (limits, duration) = allowed.map_err(|(field, why)| Refusal::field(field, why))?;
-        let bounds = within(actor, wish.models, duration, at)?;
+        let bounds = within(actor, wish.models, duration, (at, &self.groups))?;
+        if actor.key().is_some_and(|key| !actor.is_admin() && !key.may_beget()) {
+            let text = "The key you use has limits of its own, and so has the key it was made with: it makes no \
+                        other keys.";
+            return Err(Refusal::Forbidden(text));
+        }
         let secret = AccessKey::new(self.entropy.draw());
         let key = FreshKey {
             id: KeyId::new(self.entropy.draw()),
@@ -142,6 +155,7 @@ impl Manage {
             signed_in_at: actor.key().map_or(at, |key| key.signed_in_at),
             expires_at: bounds.expires_at,
             limits: limits.into(),
+            budget: wish.budget,
             // What a person's key makes for them spends together with it; a team's own has the team's ledger.
             parent: actor
                 .key()
@@ -157,13 +171,14 @@ impl Manage {
                 let text = "user_id is blocked or gone, or your key has ended";
                 return Err(Refusal::NoSuchUser(text.into()));
             }
+            MayOwn::NoSuchBudget => return Err(Refusal::NotFound("budget", "budget_id")),
             MayOwn::NotInTeam => {
                 let why = "names a team that the key's owner is not in, or that is blocked";
                 return Err(Refusal::field("team_id", why));
             }
         }
         let key = self.store.read(KeyById(id)).await?.ok_or(Refusal::NoSuchKey)?;
-        Ok(made(&secret, &key))
+        Ok(made(&secret, &key, None))
     }
 
     /// A key of a team makes keys of that team only.

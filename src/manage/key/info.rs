@@ -1,6 +1,6 @@
 //! `GET /key/info`: a key, and what it used.
 use super::{Actor, Manage, Refusal, shape};
-use crate::{manage::limits, store::usage::UsageOfKey, web};
+use crate::{guard::Whose, manage::limits, model::Timestamp, store::usage::UsageOfKey, web};
 use axum::{
     Json,
     extract::State,
@@ -28,9 +28,11 @@ pub(super) async fn get(
     manage.books.settled(Duration::from_secs(1)).await;
     let key = manage.find(&actor, &id).await?;
     let usage = manage.store.read(UsageOfKey(key.id.clone())).await?;
-    let accounts = manage.guard.accounts(&key.id).await?;
+    let accounts = manage.guard.accounts(&Whose::Key(key.id.clone())).await?;
     let mut info = shape::key(&key, Some(usage));
-    limits::add_used(&mut info, &key, &accounts, manage.clock.now());
+    let now = manage.clock.now();
+    limits::add_used(&mut info, &key, &accounts, now);
+    info["grace_ends_at"] = json!(manage.grace_of(&key, now).await?.map(Timestamp::rfc3339));
     let body = json!({"key": key.id, "id": key.id, "info": info});
     Ok(web::no_store(Json(body).into_response()))
 }

@@ -4,6 +4,7 @@ mod explain;
 mod generate;
 mod info;
 mod list;
+mod regenerate;
 mod shape;
 mod target;
 mod update;
@@ -24,8 +25,8 @@ pub(super) fn routes() -> Router<Manage> {
         .route("/key/list", get(list::get))
         .route("/key/update", post(update::post))
         .route("/key/delete", post(delete::post))
-        .route("/key/regenerate", post(update::regenerate))
-        .route("/key/{key}/regenerate", post(update::regenerate_named))
+        .route("/key/regenerate", post(regenerate::post))
+        .route("/key/{key}/regenerate", post(regenerate::named))
         .route("/key/block", post(update::block))
         .route("/key/unblock", post(update::unblock))
 }

@@ -19,6 +19,7 @@ pub(in crate::manage) fn key(key: &Key, usage: Option<Usage>) -> Value {
         "team_id": key.team.as_ref().map(|team| &team.id),
         "team_alias": key.team.as_ref().and_then(|team| team.alias.as_ref()),
         "app": key.app,
+        "budget_id": key.budget.as_ref().map(|budget| &budget.id),
         "models": key.models,
         "metadata": metadata,
         "blocked": blocked.is_some(),

@@ -14,7 +14,8 @@ impl Manage {
         } else if KeyId::fits(named) {
             self.store.read(KeyById(KeyId::named(named))).await?
         } else {
-            match self.store.read(KeyByHash(AccessKey::presented(named).hash())).await? {
+            let (hash, at) = (AccessKey::presented(named).hash(), self.clock.now());
+            match self.store.read(KeyByHash { hash, at }).await? {
                 Presented::Key(key) => Some(*key),
                 Presented::Ended { .. } | Presented::Unknown => None,
             }

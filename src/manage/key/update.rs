@@ -1,18 +1,17 @@
-//! `POST /key/update`, `/key/regenerate`, `/key/block`, `/key/unblock`.
+//! `POST /key/update`, `/key/block`, `/key/unblock`.
 use super::{
     Actor, Manage, Refusal,
     body::{Body, LONGEST_METADATA},
-    generate::made,
     shape,
 };
 use crate::{
-    model::{AccessKey, Key, KeyPatch, Timestamp},
-    store::keys_change::{Regenerate, UpdateKey},
+    model::{Key, KeyPatch, Timestamp},
+    store::keys_change::UpdateKey,
     web,
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 
@@ -23,7 +22,7 @@ pub(super) async fn post(
 ) -> Result<Response, Refusal> {
     actor.must_change()?;
     let named = needed_key(&mut body)?;
-    let patch = patch(&mut body, &actor, manage.clock.now())?;
+    let patch = manage.patch(&mut body, &actor, manage.clock.now())?;
     body.done()?;
     manage.change(&actor, &named, patch).await
 }
@@ -63,104 +62,14 @@ async fn set_blocked(
     manage.change(actor, &named, patch).await
 }
 
-pub(super) async fn regenerate(
-    State(manage): State<Manage>,
-    actor: Actor,
-    mut body: Body,
-) -> Result<Response, Refusal> {
-    let named = match (body.text("key")?.flatten(), actor.key()) {
-        (Some(named), _) => named,
-        (None, Some(own)) => own.id.to_string(),
-        (None, None) => return Err(Refusal::field("key", "must say which key is meant")),
-    };
-    replace(&manage, &actor, &named, body).await
-}
-
-pub(super) async fn regenerate_named(
-    State(manage): State<Manage>,
-    Path(named): Path<String>,
-    actor: Actor,
-    body: Body,
-) -> Result<Response, Refusal> {
-    replace(&manage, &actor, &named, body).await
-}
-
-async fn replace(
-    manage: &Manage,
-    actor: &Actor,
-    named: &str,
-    mut body: Body,
-) -> Result<Response, Refusal> {
-    actor.must_change()?;
-    let at = manage.clock.now();
-    let patch = patch(&mut body, actor, at)?;
-    body.done()?;
-    let key = manage.find(actor, named).await?;
-    if !actor.rights().may_renew_key(&key) {
-        let text = "A new secret would act as the key's owner: only they and an admin may make it.";
-        return Err(Refusal::Forbidden(text));
-    }
-    must_reach(actor, &key)?;
-    must_fit(&patch, &key)?;
-    manage.must_be_bound(&patch, &key)?;
-    let secret = AccessKey::new(manage.entropy.draw());
-    let operation = Regenerate {
-        id: key.id,
-        by: actor.key().map(|key| key.id.clone()),
-        hash: secret.hash(),
-        hint: secret.hint(),
-        patch,
-        act: actor.act(manage.entropy.draw(), at),
-    };
-    let key = manage.store.write(operation).await?.ok_or(Refusal::NoSuchKey)?;
-    manage.guard.catch_up().await?;
-    Ok(made(&secret, &key))
-}
-
 fn needed_key(body: &mut Body) -> Result<String, Refusal> {
     let named = body.text("key")?.flatten();
     named.ok_or_else(|| Refusal::field("key", "must say which key is meant, by value or by id"))
 }
 
-/// A person changes keys within the key they use; an admin as they like.
-fn patch(body: &mut Body, actor: &Actor, at: Timestamp) -> Result<KeyPatch, Refusal> {
-    if body.text("team_id")?.is_some() {
-        return Err(Refusal::field("team_id", "cannot be changed: make a key for that team"));
-    }
-    let limits = body.limits()?;
-    let duration = body.lifetime()?;
-    let models = body.models()?.map(Option::unwrap_or_default);
-    let expires_at = duration.map(|d| d.map(|duration| at.plus(duration.seconds())));
-    if let Some(own) = actor.key().filter(|_| !actor.is_admin()) {
-        if models.as_ref().is_some_and(|models| !models.within(&own.models)) {
-            return Err(Refusal::field("models", "must lie within the models of the key you use"));
-        }
-        let later = |end: Option<Timestamp>| match (end, own.expires_at) {
-            (_, None) => false,
-            (None, Some(_)) => true,
-            (Some(end), Some(own)) => end > own,
-        };
-        if !limits.is_empty() && own.is_limited() {
-            let text = "The key you use has limits of its own: only an admin changes limits.";
-            return Err(Refusal::Forbidden(text));
-        }
-        if expires_at.is_some_and(later) {
-            return Err(Refusal::field("duration", "must end no later than the key you use"));
-        }
-    }
-    Ok(KeyPatch {
-        alias: body.text("key_alias")?,
-        models,
-        expires_at,
-        metadata: body.metadata()?,
-        blocked: None,
-        limits,
-    })
-}
-
 /// A key that reaches further than the actor's own is not the actor's to change: regenerating it would be
 /// a way to a longer life or more models.
-fn must_reach(actor: &Actor, key: &Key) -> Result<(), Refusal> {
+pub(super) fn must_reach(manage: &Manage, actor: &Actor, key: &Key) -> Result<(), Refusal> {
     let Some(own) = actor.key().filter(|_| !actor.is_admin()) else { return Ok(()) };
     let own_team = own.team.as_ref().map(|team| &team.id);
     let team = key.team.as_ref().map(|team| &team.id);
@@ -171,14 +80,19 @@ fn must_reach(actor: &Actor, key: &Key) -> Result<(), Refusal> {
     };
     let elsewhere = own_team.is_some() && team != own_team;
     let unbound = own.is_limited() && !key.spends_with(own);
-    if longer || elsewhere || unbound || !key.models.within(&own.models) || key.blocked {
+    if longer
+        || elsewhere
+        || unbound
+        || !key.models.within(&own.models, &manage.groups)
+        || key.blocked
+    {
         return Err(Refusal::Forbidden("That key reaches further than the one you use."));
     }
     Ok(())
 }
 
 /// Member by member, metadata must not outgrow what one request may bring.
-fn must_fit(patch: &KeyPatch, key: &Key) -> Result<(), Refusal> {
+pub(super) fn must_fit(patch: &KeyPatch, key: &Key) -> Result<(), Refusal> {
     let mut changed = key.clone();
     patch.apply(&mut changed);
     if changed.metadata.len() > LONGEST_METADATA {
@@ -188,8 +102,53 @@ fn must_fit(patch: &KeyPatch, key: &Key) -> Result<(), Refusal> {
 }
 
 impl Manage {
+    /// A person changes keys within the key they use; an admin as they like.
+    pub(super) fn patch(
+        &self,
+        body: &mut Body,
+        actor: &Actor,
+        at: Timestamp,
+    ) -> Result<KeyPatch, Refusal> {
+        if body.text("team_id")?.is_some() {
+            return Err(Refusal::field("team_id", "cannot be changed: make a key for that team"));
+        }
+        let (limits, budget) = (self.limits(body)?, body.budget(actor)?);
+        let duration = body.lifetime()?;
+        let models = body.models()?.map(Option::unwrap_or_default);
+        let expires_at = duration.map(|d| d.map(|duration| at.plus(duration.seconds())));
+        if let Some(own) = actor.key().filter(|_| !actor.is_admin()) {
+            if models.as_ref().is_some_and(|models| !models.within(&own.models, &self.groups)) {
+                return Err(Refusal::field(
+                    "models",
+                    "must lie within the models of the key you use",
+                ));
+            }
+            let later = |end: Option<Timestamp>| match (end, own.expires_at) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some(end), Some(own)) => end > own,
+            };
+            if !limits.is_empty() && own.is_limited() {
+                let text = "The key you use has limits of its own: only an admin changes limits.";
+                return Err(Refusal::Forbidden(text));
+            }
+            if expires_at.is_some_and(later) {
+                return Err(Refusal::field("duration", "must end no later than the key you use"));
+            }
+        }
+        Ok(KeyPatch {
+            alias: body.text("key_alias")?,
+            models,
+            expires_at,
+            metadata: body.metadata()?,
+            blocked: None,
+            limits,
+            budget,
+        })
+    }
+
     /// No later change asks for more than the making of a key may; what is cleared gets the bound back.
-    fn must_be_bound(&self, patch: &KeyPatch, key: &Key) -> Result<(), Refusal> {
+    pub(super) fn must_be_bound(&self, patch: &KeyPatch, key: &Key) -> Result<(), Refusal> {
         if patch.limits.is_empty() {
             return Ok(());
         }
@@ -208,10 +167,11 @@ impl Manage {
             return Err(Refusal::Forbidden("You may look at this key, not change it."));
         }
         if patch.blocked.is_none() {
-            must_reach(actor, &key)?;
+            must_reach(self, actor, &key)?;
         }
         must_fit(&patch, &key)?;
         self.must_be_bound(&patch, &key)?;
+        self.must_be_budget(patch.budget.as_ref().and_then(Option::as_ref)).await?;
         let act = actor.act(self.entropy.draw(), self.clock.now());
         let by = actor.key().map(|key| key.id.clone());
         let update = UpdateKey { id: key.id, by, patch, act };

@@ -28,7 +28,7 @@ pub(super) async fn update(
         alias: body.text("team_alias")?.flatten().map(good_alias).transpose()?,
         models: body.models()?.map(Option::unwrap_or_default),
         metadata: body.metadata()?,
-        limits: body.limits()?,
+        limits: manage.limits(&mut body)?,
     };
     body.done()?;
     let own = patch.alias.is_none() && patch.models.is_none() && patch.limits.is_empty();

@@ -26,7 +26,7 @@ pub(super) async fn add(
     if named.is_empty() {
         return Err(Refusal::field("member", "must say who: {\"role\": \"user\", \"user_id\": …}"));
     }
-    let limits = body.member_limits()?;
+    let limits = manage.member_limits(&mut body)?;
     body.done()?;
     let mut members = Vec::new();
     for one in named {
@@ -79,7 +79,7 @@ pub(super) async fn update(
     let team = manage.run_team(&actor, &mut body).await?;
     let named = body.text("user_id")?.flatten().or(body.text("user_email")?.flatten());
     let role = body.text("role")?.flatten().map(|text| role_named(&text)).transpose()?;
-    let limits = body.member_limits()?;
+    let limits = manage.member_limits(&mut body)?;
     body.done()?;
     let named = named.ok_or_else(|| Refusal::field("user_id", "must say who is meant"))?;
     let user = manage.user_named(&named).await?.id;

@@ -24,7 +24,7 @@ pub(super) async fn post(
     let models = body.models()?.flatten().unwrap_or_default();
     let metadata = body.metadata()?.apply("{}");
     let members = manage.members_of_body(&actor, &mut body).await?;
-    let limits = body.limits()?.apply(&Limits::default());
+    let limits = manage.limits(&mut body)?.apply(&Limits::default());
     body.done()?;
     let team =
         Team { id: id.clone(), alias, models, metadata, blocked: None, limits: limits.into() };

@@ -1,6 +1,6 @@
 //! `POST /user/update`, `/user/delete`, `/user/block`, `/user/unblock`: an admin's, all of them. Nobody edits
 //! themselves into more.
-use super::{Actor, Manage, Refusal, named, new, shape};
+use super::{Actor, Manage, Refusal, named, shape};
 use crate::{
     manage::body::{Body, LONGEST_METADATA},
     store::{
@@ -35,7 +35,7 @@ pub(super) async fn update(
         Some(None) => Some(None),
         Some(Some(text)) => Some(Some(manage.team(&actor, &text).await?.0.id)),
     };
-    let patch = UserPatch { default_team, ..new::fields(&mut body)? };
+    let patch = UserPatch { default_team, ..manage.fields_of_user(&mut body)? };
     body.done()?;
     let before = manage.store.read(UserById(user.id.clone())).await?;
     let fits = before.is_some_and(|b| patch.metadata.apply(&b.metadata).len() <= LONGEST_METADATA);

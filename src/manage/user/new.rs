@@ -29,7 +29,7 @@ pub(super) async fn post(
         Some(text) => chosen(&text, "user_id").map(|()| UserId::named(&text))?,
         None => UserId::new(manage.entropy.draw()),
     };
-    let patch = fields(&mut body)?;
+    let patch = manage.fields_of_user(&mut body)?;
     let named = body.texts("teams")?.flatten().unwrap_or_default();
     let (key_alias, duration) = (body.text("key_alias")?.flatten(), body.lifetime()?.flatten());
     let with_key = body.yes("auto_create_key")?.flatten().unwrap_or(true);
@@ -120,6 +120,7 @@ impl Manage {
             signed_in_at: at,
             expires_at: duration.map(|duration| at.plus(duration.seconds())),
             limits: limits.into(),
+            budget: None,
             parent: None,
         })
     }
@@ -147,25 +148,27 @@ fn good_email(email: String) -> Result<String, Refusal> {
     good.then_some(email).ok_or_else(|| Refusal::field("user_email", why))
 }
 
-/// What may be said of a person, at the making and later.
-pub(super) fn fields(body: &mut Body) -> Result<UserPatch, Refusal> {
-    let role = match body.text("user_role")? {
-        None => None,
-        Some(None) => Some(None),
-        Some(Some(text)) => Some(Some(Role::parse(&text).ok_or_else(|| {
-            let all =
-                "proxy_admin, proxy_admin_viewer, internal_user, internal_user_viewer or null";
-            Refusal::field("user_role", format!("must be {all}"))
-        })?)),
-    };
-    let email = body.text("user_email")?;
-    Ok(UserPatch {
-        email: email.map(|email| email.map(good_email).transpose()).transpose()?,
-        name: body.text("user_alias")?,
-        role,
-        models: body.models()?.map(Option::unwrap_or_default),
-        metadata: body.metadata()?,
-        default_team: None,
-        limits: body.limits()?,
-    })
+impl Manage {
+    /// What may be said of a person, at the making and later.
+    pub(super) fn fields_of_user(&self, body: &mut Body) -> Result<UserPatch, Refusal> {
+        let role = match body.text("user_role")? {
+            None => None,
+            Some(None) => Some(None),
+            Some(Some(text)) => Some(Some(Role::parse(&text).ok_or_else(|| {
+                let all =
+                    "proxy_admin, proxy_admin_viewer, internal_user, internal_user_viewer or null";
+                Refusal::field("user_role", format!("must be {all}"))
+            })?)),
+        };
+        let email = body.text("user_email")?;
+        Ok(UserPatch {
+            email: email.map(|email| email.map(good_email).transpose()).transpose()?,
+            name: body.text("user_alias")?,
+            role,
+            models: body.models()?.map(Option::unwrap_or_default),
+            metadata: body.metadata()?,
+            default_team: None,
+            limits: self.limits(body)?,
+        })
+    }
 }

@@ -345,6 +345,7 @@ const SETTINGS: &[&str] = &[
     "inject_usage",
     "timeout",
     "upstream_model",
+    "groups",
     "public_models",
     "context_length",
     "max_output_tokens",

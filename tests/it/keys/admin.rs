@@ -22,8 +22,8 @@ async fn k24_what_is_given_reads_back_and_what_is_not_known_is_named() {
     assert_eq!(info["expires"], gatekey::model::Timestamp(gate.now() + 7200).rfc3339());
     assert_eq!((&info["usage"]["calls"], &info["spend"]), (&json!(0), &json!(0.0)));
     for (field, value, says) in [
-        ("model_max_budget", json!({}), "not enforced by this version"),
-        ("budget_id", json!("b"), "not enforced by this version"),
+        ("guardrails", json!([]), "not enforced by this version"),
+        ("budget_id", json!("b"), "names no budget"),
         ("max_budget", json!(-1), "must be a number of dollars"),
         ("colour", json!("red"), "not a field"),
         ("key", json!("sk-mine"), "cannot be chosen"),

@@ -56,7 +56,8 @@ async fn what_is_no_limit_is_a_400_that_names_the_field() {
         ("tpm_limit", "\"100\""),
         ("tpm_limit", "99999999999999999999"),
         ("max_parallel_requests", "[]"),
-        ("model_rpm_limit", "{\"gpt-4o\": 5}"),
+        ("tags", "[\"a\"]"),
+        ("guardrails", "[\"a\"]"),
     ] {
         let refused = post(format!("{{\"{field}\": {value}}}")).await;
         assert_eq!(refused.status, 400, "{field} {value}");

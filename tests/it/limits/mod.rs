@@ -2,7 +2,10 @@ mod budgets;
 mod explain;
 mod fields;
 mod holders;
+mod models;
 mod pace;
+mod renewal;
+mod shared;
 mod windows;
 
 use crate::{
