@@ -1,7 +1,7 @@
 //! A person's answer, proven to be one: the CSRF rules live here and nowhere else.
 use super::Refusal;
 use crate::{
-    model::{Handle, Says, TeamId, UserCode},
+    model::{Each, Handle, Limit, NanoDollars, Says, Spends, TeamId, UserCode},
     store::Store,
     web::{self, BadQuery, Browser, ClientAddress, NoSession, Session, Site},
     world::{Clock, Entropy},
@@ -35,6 +35,8 @@ struct Fields {
     request: String,
     answer: Option<String>,
     lifetime: Option<String>,
+    budget: Option<String>,
+    budget_each: Option<String>,
     #[serde(alias = "team_id")]
     team: Option<String>,
     user: Option<String>,
@@ -91,11 +93,37 @@ impl Fields {
         let team = self.team.as_deref().filter(|team| !team.is_empty()).map(TeamId::named);
         let by_hand = self.answer.as_deref() == Some("by-hand");
         match self.answer.as_deref() {
-            Some("allow" | "by-hand") => Ok(Says::Yes { lifetime, team, by_hand }),
+            Some("allow" | "by-hand") => {
+                Ok(Says::Yes { lifetime, team, spends: self.spends()?, by_hand })
+            }
             // Who typed the terminal's code says yes by that.
-            None if self.user_code.is_some() => Ok(Says::Yes { lifetime, team, by_hand }),
+            None if self.user_code.is_some() => {
+                Ok(Says::Yes { lifetime, team, spends: self.spends()?, by_hand })
+            }
             Some("deny") => Ok(Says::No),
             _ => Err(BadQuery("The form says neither yes nor no.".into())),
         }
+    }
+
+    /// What the person lets the key spend; an empty field leaves that to the settings.
+    fn spends(&self) -> Result<Spends, BadQuery> {
+        let Some(text) = self.budget.as_deref() else { return Ok(Spends::AsAsked) };
+        let text = text.trim().trim_start_matches('$');
+        if text.is_empty() {
+            return Ok(Spends::AsSet);
+        }
+        let dollars = NanoDollars::parse(text).map_err(|_| {
+            let why = "The budget must be an amount of dollars, such as 5 or 0.50. Go back and change it.";
+            BadQuery(why.into())
+        })?;
+        let each = match self.budget_each.as_deref() {
+            None | Some("") => None,
+            Some(text) => {
+                let wrong =
+                    || BadQuery("The budget begins anew at none of the times offered.".into());
+                Some(Each::parse(text).ok_or_else(wrong)?)
+            }
+        };
+        Ok(Spends::AtMost(Limit { dollars, each }))
     }
 }

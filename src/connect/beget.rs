@@ -66,6 +66,7 @@ impl Journey {
             signed_in_at: parent.signed_in_at,
             team: parent.team.as_ref().map(|team| team.id.clone()),
             parent: Some(parent.clone()),
+            cap: None,
         };
         let (granted, fresh) = self.granted(app, (reply, &terms), &owner, at);
         let parent_id = Some(parent.id.clone());

@@ -2,8 +2,8 @@
 use super::{IssuedKey, Journey};
 use crate::{
     model::{
-        AccessKey, App, Challenge, Code, Hash, Key, KeyId, Lifetime, Limits, Reply, TeamId, Terms,
-        Timestamp, UserCode, UserId,
+        AccessKey, App, Challenge, Code, Hash, Key, KeyId, Lifetime, Limit, Limits, NanoDollars,
+        Reply, TeamId, Terms, Timestamp, UserCode, UserId,
     },
     store::{
         audit::Act,
@@ -21,6 +21,8 @@ pub(super) struct Owner {
     pub(super) team: Option<TeamId>,
     /// The key that begets this one.
     pub(super) parent: Option<Key>,
+    /// The tightest budget that binds the key anyway: its own is no larger (field report K27).
+    pub(super) cap: Option<NanoDollars>,
 }
 
 /// What was given: one side of a secret, whose other side the store keeps.
@@ -52,7 +54,7 @@ impl Journey {
             team: owner.team.clone(),
             terms: self.bound(
                 parent.map_or_else(|| terms.clone(), |parent| self.within(parent, terms, at)),
-                parent,
+                owner,
             ),
             sent_to: reply
                 .address()
@@ -70,8 +72,12 @@ impl Journey {
     }
 
     /// A key that another begets spends with that one; a new one has what the settings give every key.
-    fn bound(&self, terms: Terms, parent: Option<&Key>) -> Terms {
-        let limits = match (&terms.limit, parent) {
+    fn bound(&self, terms: Terms, owner: &Owner) -> Terms {
+        let cut = |limit: Limit| Limit {
+            dollars: owner.cap.map_or(limit.dollars, |cap| cap.min(limit.dollars)),
+            ..limit
+        };
+        let limits = match (terms.limit.map(cut), &owner.parent) {
             (None, Some(_)) => Limits::default(),
             (asked, _) => self.limits.of_app(asked.as_ref()),
         };

@@ -2,10 +2,10 @@
 use super::{Journey, Refusal};
 use crate::{
     model::{
-        ConnectRequest, Consent, Expired, Handle, KeyState, Lifetime, Membership, Reply,
-        ReturnAddress, Rights, User, place,
+        ConnectRequest, Consent, Each, Expired, Handle, KeyState, Lifetime, Limit, Membership,
+        NanoDollars, Reply, ReturnAddress, Rights, User, place,
     },
-    store::{keys::KeyById, members::TeamsOf, requests::RequestOf},
+    store::{keys::KeyById, member_limits::CapOf, members::TeamsOf, requests::RequestOf},
     web::{self, Browser, NoSession, Page, Session, Site},
 };
 use askama::Template;
@@ -28,6 +28,39 @@ struct ConsentPage<'a> {
     chosen: Lifetime,
     /// Those the key may be for; of several the person chooses.
     teams: Vec<Membership>,
+    budget: Budget,
+}
+
+/// What the page offers of the key's budget. A key that another begets shares that one's.
+struct Budget {
+    /// What the app asks for, cut down to the cap.
+    asked: Option<Limit>,
+    /// The tightest budget that binds the person anyway.
+    cap: Option<NanoDollars>,
+    /// What the settings give a key of which nobody says otherwise.
+    unsaid: Option<NanoDollars>,
+    shared: bool,
+}
+
+impl Budget {
+    fn value(&self) -> String {
+        self.asked.map(|limit| limit.dollars.to_string()).unwrap_or_default()
+    }
+
+    fn placeholder(&self) -> String {
+        self.unsaid.map_or("no limit of its own".into(), |dollars| dollars.to_string())
+    }
+
+    /// When it may begin anew, and which of these is chosen.
+    fn times(&self) -> [(&'static str, &'static str, bool); 4] {
+        let asked = self.asked.and_then(|limit| limit.each);
+        [
+            ("", "in all", asked.is_none()),
+            ("daily", "a day", asked == Some(Each::Daily)),
+            ("weekly", "a week", asked == Some(Each::Weekly)),
+            ("monthly", "a month", asked == Some(Each::Monthly)),
+        ]
+    }
 }
 
 impl ConsentPage<'_> {
@@ -179,6 +212,9 @@ impl Journey {
             let web = to.is_web() && !to.is_loopback();
             Target { address: to, place: place(to), web }
         });
+        let only = if let [only] = teams.as_slice() { Some(only.team.clone()) } else { None };
+        let cap = CapOf { user: user.id.clone(), team: only };
+        let budget = self.budget(request, self.store.read(cap).await?);
         let page = ConsentPage {
             site: &self.site,
             request,
@@ -188,7 +224,21 @@ impl Journey {
             lifetimes: request.asks.choices(),
             chosen: Lifetime::of_seconds(request.asks.seconds),
             teams,
+            budget,
         };
         Ok(Page(page).into_response())
+    }
+
+    fn budget(&self, request: &ConnectRequest, own: Option<NanoDollars>) -> Budget {
+        let (default, bound) =
+            (self.limits.default.limits.max_budget, self.limits.bound.limits.max_budget);
+        let cap = own.into_iter().chain(bound).min();
+        let cut = |dollars: NanoDollars| cap.map_or(dollars, |cap| cap.min(dollars));
+        Budget {
+            asked: request.asks.limit.map(|limit| Limit { dollars: cut(limit.dollars), ..limit }),
+            cap,
+            unsaid: default.or(bound).map(cut),
+            shared: request.parent.is_some(),
+        }
     }
 }

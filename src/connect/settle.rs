@@ -11,6 +11,7 @@ use crate::{
     store::{
         grants::{Approve, Cap},
         keys::KeyById,
+        member_limits::CapOf,
         members::TeamsOf,
         requests::{Deny, Gate, RequestOf},
     },
@@ -47,6 +48,8 @@ impl Journey {
         }
         if owner.parent.is_none() {
             owner.team = self.team(&owner.user, default_team.as_ref(), &answer.says).await?;
+            let (user, team) = (owner.user.clone(), owner.team.clone());
+            owner.cap = self.store.read(CapOf { user, team }).await?;
         }
         let heard = Heard::of(&answer.says, answer.user_code);
         if matches!(request.reply, Reply::Poll { .. }) {
@@ -73,7 +76,7 @@ impl Journey {
                 return Err(Refusal::LooksOnly);
             }
             let (user, signed_in_at) = (session.user.id, session.signed_in_at);
-            return Ok(Owner { user, signed_in_at, team: None, parent: None });
+            return Ok(Owner { user, signed_in_at, team: None, parent: None, cap: None });
         };
         let key = self.store.read(KeyById(parent.key.clone())).await?;
         let key = key.filter(|key| key.state(at) == KeyState::Live).ok_or(Refusal::SignedOut)?;
@@ -88,7 +91,7 @@ impl Journey {
         }
         let (user, signed_in_at) = (key.user.clone(), key.signed_in_at);
         let team = key.team.as_ref().map(|team| team.id.clone());
-        Ok(Owner { user, signed_in_at, team, parent: Some(key) })
+        Ok(Owner { user, signed_in_at, team, parent: Some(key), cap: None })
     }
 
     /// The team that was chosen; where nothing was, the only one, else the person's default one.

@@ -15,6 +15,8 @@ pub(super) struct Bar {
     pub(super) name: String,
     pub(super) percent: i64,
     pub(super) words: String,
+    /// What the person should know before it is too late.
+    pub(super) warning: Option<String>,
 }
 
 /// Those of keys stand with the keys, those they share above all of them.
@@ -28,7 +30,7 @@ impl Budgets {
     pub(super) async fn of(console: &Console, keys: &[Key]) -> Result<Self, store::Error> {
         let now = console.clock.now();
         let mut budgets = Self::default();
-        for key in keys.iter().filter(|key| key.has_budget()).take(MOST) {
+        for key in keys.iter().filter(|key| key.counts_money()).take(MOST) {
             for account in console.guard.accounts(&Whose::Key(key.id.clone())).await?.iter() {
                 let is_key = matches!(account.holder, Holder::Key(_));
                 let bars = if is_key { &mut budgets.own } else { &mut budgets.shared };
@@ -54,7 +56,11 @@ impl Budgets {
 
 impl Bar {
     fn new(account: &Account, now: Timestamp) -> Option<Self> {
-        let (limit, balance) = (account.limits().max_budget?, account.balance(now));
+        let (limits, balance) = (account.limits(), account.balance(now));
+        let limit = limits.max_budget.or(limits.soft_budget)?;
+        let warning = limits.soft_budget.filter(|soft| balance.spent >= *soft);
+        let warning =
+            warning.map(|soft| format!("the soft budget of {} is spent", soft.in_words()));
         let share = i128::from(balance.spent.0) * 100 / i128::from(limit.0.max(1));
         let mut words = format!("{} of {} spent", balance.spent.in_words(), limit.in_words());
         if let Some(at) = balance.resets {
@@ -62,6 +68,6 @@ impl Bar {
         }
         let percent = i64::try_from(share.min(100)).unwrap_or(100);
         let percent = if limit.0 == 0 { 100 } else { percent };
-        Some(Self { name: account.name.clone(), percent, words })
+        Some(Self { name: account.name.clone(), percent, words, warning })
     }
 }

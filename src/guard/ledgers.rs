@@ -327,7 +327,15 @@ impl Reservation {
         let mut booked = Vec::new();
         for (account, held) in self.0.drain(..) {
             let State { limits, ledger } = &mut *account.state();
-            let began = ledger.settle((limits, &account.calendar), now, held, (cost, tokens));
+            let rules = (&*limits, &*account.calendar);
+            let began = ledger.settle(rules, now, held, (cost, tokens));
+            if let Some(soft) = limits.soft_budget {
+                let spent = ledger.balance(rules, now).spent;
+                if spent >= soft && spent.0.saturating_sub(cost.0) < soft.0 {
+                    let of = &account.name;
+                    tracing::warn!(of, %spent, %soft, "a soft budget is spent; calls go on");
+                }
+            }
             if limits.counts_money() {
                 booked.push((account.holder.ledger_of(limits.epoch), began));
             }

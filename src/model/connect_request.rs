@@ -1,7 +1,7 @@
 //! What an app asked for, and the two ways a person can answer.
 use super::{
-    App, Asks, Challenge, Hash, KeyId, Lifetime, OwnPath, ReturnAddress, TeamId, Terms, Timestamp,
-    UserId,
+    App, Asks, Challenge, Hash, KeyId, Lifetime, Limit, OwnPath, ReturnAddress, TeamId, Terms,
+    Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,12 +57,23 @@ pub enum Says {
         lifetime: Option<Lifetime>,
         /// The team the key is for, where the page let them choose.
         team: Option<TeamId>,
+        spends: Spends,
         /// The app runs on another machine: the answer is shown, to be taken there by hand (K10).
         by_hand: bool,
     },
     No,
     /// No form was sent.
     Nothing,
+}
+
+/// What a person says of the key's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spends {
+    /// No page asked.
+    AsAsked,
+    /// Left open: the settings say.
+    AsSet,
+    AtMost(Limit),
 }
 
 /// How the answer travels. A dialect chooses one of these; it never invents a way of its own.
@@ -131,7 +142,14 @@ impl ConnectRequest {
             (Says::Nothing, Consent::Implied) => None,
             (Says::Yes { lifetime, .. }, _) => *lifetime,
         };
-        let terms = self.asks.allow(chosen);
+        let mut terms = self.asks.allow(chosen);
+        if let Says::Yes { spends, .. } = says {
+            terms.limit = match spends {
+                Spends::AsAsked => terms.limit,
+                Spends::AsSet => None,
+                Spends::AtMost(limit) => Some(*limit),
+            };
+        }
         Verdict::Approved(Approval { app: self.app, terms, reply: self.reply, parent: self.parent })
     }
 }

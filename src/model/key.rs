@@ -158,11 +158,11 @@ impl Key {
         !self.limits.none() || self.root.as_ref().is_some_and(|root| !root.limits.none())
     }
 
-    /// Whether anybody's budget binds it.
+    /// Whether anybody counts what it spends.
     #[must_use]
-    pub fn has_budget(&self) -> bool {
-        let has = |limits: &Limits| limits.max_budget.is_some();
-        self.all_limits().any(|(_, limits)| has(limits) || limits.by_model.values().any(has))
+    pub fn counts_money(&self) -> bool {
+        let counts = Limits::counts_money;
+        self.all_limits().any(|(_, limits)| counts(limits) || limits.by_model.values().any(counts))
     }
 
     /// Whether anybody's budget binds its calls of this model.

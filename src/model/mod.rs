@@ -36,8 +36,8 @@ mod window;
 
 pub use app::{App, place};
 pub use connect_request::{
-    Approval, ConnectRequest, Consent, Denial, Dialect, Expired, Parent, Reply, Says, Verdict,
-    Waiting,
+    Approval, ConnectRequest, Consent, Denial, Dialect, Expired, Parent, Reply, Says, Spends,
+    Verdict, Waiting,
 };
 pub use email::Email;
 pub use facts::{Facts, PerMillion, Price, PricedBy, Tariff};

@@ -139,18 +139,6 @@ impl Limit {
             ..Limits::default()
         }
     }
-
-    /// For the consent page.
-    #[must_use]
-    pub fn in_words(&self) -> String {
-        let each = match self.each {
-            None => "in all",
-            Some(Each::Daily) => "a day",
-            Some(Each::Weekly) => "a week",
-            Some(Each::Monthly) => "a month",
-        };
-        format!("${} {each}", self.dollars)
-    }
 }
 
 #[cfg(test)]

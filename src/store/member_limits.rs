@@ -5,7 +5,7 @@ use super::{
     changes::{self, Change},
     members::member_line,
 };
-use crate::model::{KeptLimits, LimitsPatch, TeamId, UserId};
+use crate::model::{KeptLimits, LimitsPatch, NanoDollars, TeamId, UserId};
 use serde_json::json;
 
 pub struct SetMemberLimits {
@@ -49,5 +49,29 @@ impl Operation for SetMemberLimits {
         let entry = entry.changing(json!({"limits": before}), json!({"limits": after}));
         audit::insert(tx, &entry).await?;
         Ok(true)
+    }
+}
+
+/// The tightest budget of those that bind every key of a person, or every one in this team.
+pub struct CapOf {
+    pub user: UserId,
+    pub team: Option<TeamId>,
+}
+
+impl Operation for CapOf {
+    type Output = Option<NanoDollars>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        let found: Option<(KeptLimits, Option<KeptLimits>, Option<KeptLimits>)> = tx
+            .optional(
+                "SELECT users.limits, teams.limits, member_limits.limits FROM users
+                 LEFT JOIN teams ON teams.id = $2
+                 LEFT JOIN member_limits ON member_limits.team_id = $2 AND member_limits.user_id = $1
+                 WHERE users.id = $1",
+                (&self.user, &self.team),
+            )
+            .await?;
+        let all = found.map(|(person, team, member)| [Some(person), team, member]);
+        Ok(all.into_iter().flatten().flatten().filter_map(|limits| limits.max_budget).min())
     }
 }

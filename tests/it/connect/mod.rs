@@ -1,6 +1,7 @@
 mod abuses;
 mod addresses;
 mod bearer;
+mod budget;
 mod cli;
 mod consent;
 mod doors;

@@ -206,7 +206,9 @@ async fn what_the_app_asks_of_its_key_is_shown_kept_and_only_ever_lowered() {
     );
     let key = async |lifetime: &str| {
         let form = open(&browser, &query).await;
-        for says in ["$12.5 a month", "&#60;i&#62;my laptop", &format!("until {}", end.in_words())]
+        let end = format!("until {}", end.in_words());
+        for says in
+            ["value=\"12.5\"", "<option value=\"monthly\" selected>", "&#60;i&#62;my laptop", &end]
         {
             assert!(form.page.contains(says), "{says} in {}", form.page);
         }

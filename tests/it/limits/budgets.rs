@@ -217,6 +217,10 @@ async fn a_person_sees_what_is_left_of_each_budget_that_binds_them() {
     ] {
         assert!(page.contains(says), "{says} in {page}");
     }
+    let soft = json!({"user_id": ada, "soft_budget": 0.00005});
+    update(&gate, "/user/update", soft).await;
+    let page = browser.get("/").await.body;
+    assert!(page.contains("the soft budget of $0.000050 is spent"), "{page}");
     let other = gate.browser_of("bob").await;
     assert!(!other.get("/").await.body.contains("Budgets"));
 }
