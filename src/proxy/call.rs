@@ -12,6 +12,7 @@ use crate::{
     world::Clock,
 };
 use std::sync::Arc;
+use tokio::time::Instant;
 
 pub(super) struct Call {
     slot: Option<Slot>,
@@ -25,7 +26,7 @@ pub(super) struct Call {
     metrics: Metrics,
     upstream: Arc<Upstream>,
     /// Whoever stops waits for it, until its last byte has gone.
-    _here: Here,
+    here: Here,
 }
 
 /// How a call ended.
@@ -72,8 +73,13 @@ impl Call {
             meter,
             metrics,
             upstream: model.upstream.clone(),
-            _here: here,
+            here,
         }
+    }
+
+    /// The upstream, asked at that moment, has begun to answer.
+    pub(super) fn answered(&self, asked: Instant) {
+        self.metrics.began_to_answer(&self.here, asked);
     }
 
     /// Books it; what comes later does not count.

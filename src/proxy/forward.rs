@@ -25,6 +25,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body::Body as _;
+use tokio::time::Instant;
 
 pub(super) async fn chat(
     State(proxy): State<Proxy>,
@@ -62,9 +63,10 @@ async fn answer(
         if proxy.shutdown.closing.is_cancelled() {
             return Err(Reason::Stopping);
         }
-        let here = proxy.metrics.here();
+        let mut here = proxy.metrics.here();
         let (parts, body) = request.into_parts();
         let body = request::read(&parts.headers, body, proxy.settings.max_body).await?;
+        here.was_read();
         let head = Head::find(&body)?;
         let model = proxy.model(dialect.route(), dialect, &caller.key, &head.model)?;
         let query = parts.uri.query().filter(|_| dialect == Dialect::Anthropic);
@@ -204,6 +206,7 @@ impl Proxy {
         call: &mut Call,
         inject: bool,
     ) -> Result<Begun, Reason> {
+        let asked = Instant::now();
         let response = upstream::ask(&self.outbound, model, question).await?;
         if !response.status().is_success() {
             return Ok(Begun::Error(self.passed_on(dialect, model, response).await));
@@ -237,6 +240,7 @@ impl Proxy {
             let failed = begin::refused(dialect, upstream, &first);
             (first, failed)
         };
+        call.answered(asked);
         head.headers = headers::to_caller(head.headers, upstream);
         if let Some(reason) = failed {
             self.metrics.upstream_failed(&upstream.name);

@@ -2,15 +2,16 @@
 use crate::model::{NanoDollars, Tokens};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
 };
 use std::{
     fmt::Write as _,
     sync::{Arc, atomic::AtomicU64},
 };
+use tokio::time::Instant;
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Metrics {
     requests: Family<Answered, Counter>,
     tokens: Family<Direction, Counter>,
@@ -19,6 +20,9 @@ pub struct Metrics {
     unpriced: Counter,
     calls_open: Gauge,
     upstream_failures: Family<Upstream, Counter>,
+    first_byte: Histogram,
+    upstream: Histogram,
+    own: Histogram,
     registry: Arc<std::sync::OnceLock<Registry>>,
 }
 
@@ -43,12 +47,46 @@ struct Refused {
     reason: &'static str,
 }
 
-/// One call among those that run.
-pub(super) struct Here(Gauge);
+/// One call among those that run, and since when.
+pub(super) struct Here {
+    open: Gauge,
+    began: Instant,
+    /// Since when the whole question is here.
+    read: Instant,
+}
+
+impl Here {
+    pub(super) fn was_read(&mut self) {
+        self.read = Instant::now();
+    }
+}
 
 impl Drop for Here {
     fn drop(&mut self) {
-        self.0.dec();
+        self.open.dec();
+    }
+}
+
+/// What Gatekey itself needs for a call: tens of microseconds, unless something waits.
+const OWN: [f64; 10] = [25e-6, 50e-6, 100e-6, 250e-6, 1e-3, 5e-3, 25e-3, 0.1, 0.5, 2.5];
+/// What a model needs for its first byte.
+const ANSWERS: [f64; 12] = [1e-3, 5e-3, 25e-3, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            requests: Family::default(),
+            tokens: Family::default(),
+            cost: Counter::default(),
+            refusals: Family::default(),
+            unpriced: Counter::default(),
+            calls_open: Gauge::default(),
+            upstream_failures: Family::default(),
+            first_byte: Histogram::new(ANSWERS),
+            upstream: Histogram::new(ANSWERS),
+            own: Histogram::new(OWN),
+            registry: Arc::default(),
+        }
     }
 }
 
@@ -67,7 +105,16 @@ impl Metrics {
     /// A call is here, as long as this is kept.
     pub(super) fn here(&self) -> Here {
         self.calls_open.inc();
-        Here(self.calls_open.clone())
+        let now = Instant::now();
+        Here { open: self.calls_open.clone(), began: now, read: now }
+    }
+
+    /// The upstream, asked at that moment, has begun to answer.
+    pub(super) fn began_to_answer(&self, here: &Here, asked: Instant) {
+        let (own, now) = (asked - here.read, Instant::now());
+        self.own.observe(own.as_secs_f64());
+        self.upstream.observe((now - asked).as_secs_f64());
+        self.first_byte.observe((now - here.began).as_secs_f64());
     }
 
     /// What a call used, and cost if that is known.
@@ -136,6 +183,21 @@ impl Metrics {
             "Calls that an upstream did not answer, or broke off",
             self.upstream_failures.clone(),
         );
+        for (name, help, of) in [
+            ("first_byte", "From a call's arrival until its answer begins", &self.first_byte),
+            (
+                "upstream",
+                "From a question's leaving until the upstream begins to answer",
+                &self.upstream,
+            ),
+            (
+                "own",
+                "From a whole question being here until it leaves: what Gatekey adds",
+                &self.own,
+            ),
+        ] {
+            registry.register_with_unit(name, help, Unit::Seconds, of.clone());
+        }
         registry
     }
 }

@@ -43,6 +43,25 @@ async fn metrics_are_for_admins_and_listed_addresses_and_name_nobody() {
 }
 
 #[tokio::test]
+async fn the_time_of_a_call_is_told_apart_into_the_upstream_s_and_ours() {
+    let gate = Gate::new("health_times").await;
+    let key = gate.key_of("ada").await;
+    let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "slow"}]});
+    assert_eq!(gate.manage("/v1/chat/completions", &key, body).await.status, 200);
+    assert_eq!(gate.call(&key, "none").await.status, 404, "asked nobody");
+    let text = gate.get("/metrics", MASTER_KEY).await.body;
+    let sum = |name: &str| -> f64 {
+        let line = format!("gatekey_{name}_seconds_sum ");
+        let (_, rest) = text.split_once(&line).unwrap_or_else(|| panic!("{name} in {text}"));
+        assert!(text.contains(&format!("gatekey_{name}_seconds_count 1\n")), "{name} in {text}");
+        rest.lines().next().unwrap().parse().unwrap()
+    };
+    let (whole, upstream, own) = (sum("first_byte"), sum("upstream"), sum("own"));
+    assert!(upstream >= 0.7 && own > 0.0, "{upstream} {own}");
+    assert!(whole >= upstream + own, "{whole} {upstream} {own}");
+}
+
+#[tokio::test]
 async fn every_answer_has_a_request_id_of_its_own() {
     let gate = Gate::new("health_ids").await;
     let mut ids = Vec::new();
