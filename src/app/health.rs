@@ -76,7 +76,11 @@ async fn metrics(
     }
     let text = health.metrics.text(&[
         ("gatekey_keys_cached", "Keys in memory", health.guard.cached()),
-        ("gatekey_usage_queue", "Rows of usage that wait to be written", health.books.waiting()),
+        (
+            "gatekey_usage_queue",
+            "Calls that run, or wait to be written to the books",
+            health.books.waiting(),
+        ),
     ]);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text).into_response()

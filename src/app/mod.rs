@@ -53,8 +53,8 @@ impl App {
         let keyring = Arc::new(config.server.keyring(entropy.draw()).context("server.secret")?);
         let (site, cors, outbound) = (Site::new(config), LinkCors::new(config), Outbound::new());
         let (shutdown, metrics) = (Shutdown::default(), Metrics::default());
-        let journal = config.server.journal.as_deref();
-        let books = Books::open(store.clone(), &entropy, journal).await?;
+        let queue = (config.server.usage_queue, config.server.journal.as_deref());
+        let books = Books::open(store.clone(), &entropy, queue).await?;
         let idps = Idps::new(config, &outbound, &clock);
         let parts = (store.clone(), books.clone(), clock.clone(), entropy.clone());
         signin::reconcile((&idps, &config.signin), (&store, &clock, &entropy)).await?;

@@ -1,13 +1,14 @@
 //! `[server]`.
 use super::{
-    reader::{Reader, Section},
+    reader::{Raw, Reader, Section},
     secret::{Keyring, Secret, expand},
-    setting::{BaseUrl, ByteSize},
+    setting::{BaseUrl, ByteSize, FromSetting},
 };
 use crate::model::Lifetime;
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use ipnet::IpNet;
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -34,6 +35,8 @@ pub struct Server {
     pub revoke_grace: Lifetime,
     /// How long single calls stay in the books. Their sums stay for good.
     pub calls_kept: Lifetime,
+    /// How many calls may run, or wait to be written, before the next ones wait too.
+    pub usage_queue: usize,
     /// The folder of the journal of calls; `None`: there is none.
     pub journal: Option<PathBuf>,
     pub log: LogFormat,
@@ -91,6 +94,7 @@ impl Server {
             database_grace: s.get(reader, "database_grace").unwrap_or(Lifetime::of_seconds(600)),
             revoke_grace: s.get(reader, "revoke_grace").unwrap_or(Lifetime::of_seconds(5)),
             calls_kept: calls_kept(&mut s, reader),
+            usage_queue: usage_queue(&mut s, reader),
             journal,
             log: log(&mut s, reader),
         };
@@ -106,6 +110,23 @@ fn calls_kept(s: &mut Section, reader: &mut Reader) -> Lifetime {
         s.wrong(reader, "calls_kept", "must be at least 7d");
     }
     kept
+}
+
+fn usage_queue(s: &mut Section, reader: &mut Reader) -> usize {
+    let most = s.get::<Rows>(reader, "usage_queue").map(|rows| rows.0);
+    most.unwrap_or(8192)
+}
+
+struct Rows(usize);
+
+impl FromSetting for Rows {
+    fn from_setting(raw: Raw, _: &Path, _: &BTreeMap<String, String>) -> Result<Self, String> {
+        const WHAT: &str = "must be a number of calls from 16 to 1000000";
+        let number =
+            if let Raw::Integer(number) = raw { usize::try_from(number).ok() } else { None };
+        let number = number.filter(|number| (16..=1_000_000).contains(number));
+        number.map(Self).ok_or_else(|| WHAT.into())
+    }
 }
 
 fn journal(s: &mut Section, reader: &mut Reader, database: &Database) -> Option<PathBuf> {

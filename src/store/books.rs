@@ -21,12 +21,12 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-const WAITING: usize = 8192;
 const BATCH: usize = 512;
 
 #[derive(Clone)]
 pub struct Books {
     queue: mpsc::Sender<Item>,
+    most: usize,
     names: Arc<Names>,
 }
 
@@ -79,7 +79,7 @@ impl Books {
     pub async fn open(
         store: Store,
         entropy: &Entropy,
-        journal: Option<&Path>,
+        (most, journal): (usize, Option<&Path>),
     ) -> Result<Self, Closed> {
         let process = number(entropy);
         let journal = match journal {
@@ -87,9 +87,9 @@ impl Books {
             Some(folder) => Some(replayed(&store, entropy, folder, process).await?),
         };
         let names = Arc::new(Names { process, count: AtomicU64::new(0), journal });
-        let (queue, items) = mpsc::channel(WAITING);
+        let (queue, items) = mpsc::channel(most);
         tokio::spawn(keep(store, names.clone(), items));
-        Ok(Self { queue, names })
+        Ok(Self { queue, most, names })
     }
 
     /// A place for one call. Waits while the queue is full; not for ever.
@@ -114,10 +114,10 @@ impl Books {
         tokio::time::timeout(within, wait).await.unwrap_or(false)
     }
 
-    /// How many rows wait to be written; at its most, calls must wait.
+    /// How many calls run, or wait to be written; at its most, the next ones must wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        WAITING - self.queue.capacity()
+        self.most - self.queue.capacity()
     }
 }
 

@@ -264,6 +264,10 @@ fn limits_that_cannot_be_are_refused_by_their_names() {
     }
     let said = load("[server]\ncalls_kept = \"1d\"\n", &[]).unwrap_err();
     assert!(said.contains("calls_kept must be at least 7d"), "{said}");
+    for wrong in ["15", "2000000", "\"many\""] {
+        let said = load(&format!("[server]\nusage_queue = {wrong}\n"), &[]).unwrap_err();
+        assert!(said.contains("usage_queue must be a number of calls from 16"), "{said}");
+    }
 }
 
 /// Every line that is commented out is a setting too.
@@ -298,6 +302,7 @@ const SETTINGS: &[&str] = &[
     "log",
     "journal",
     "calls_kept",
+    "usage_queue",
     "budget_status",
     "timezone",
     "reset_hour",

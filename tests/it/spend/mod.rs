@@ -1,6 +1,8 @@
 mod activity;
+mod agreement;
 mod crash;
 mod logs;
+mod outage;
 mod prices;
 
 use crate::support::{Gate, MASTER_KEY, Seen};

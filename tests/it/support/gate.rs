@@ -1,5 +1,5 @@
 //! Gatekey in this process, on port 0, with a clock that the test turns.
-use super::{Browser, Idp, Seen, Upstream, database};
+use super::{Browser, Idp, Seen, Upstream, Wire, database};
 use gatekey::{
     app::{self, App, World},
     config::{Config, Sources},
@@ -56,6 +56,20 @@ impl Gate {
         let hands = Arc::new(AtomicI64::new(NOON));
         let (idp, upstream) = (Idp::start(hands.clone()).await, Upstream::start().await);
         Self::start(folder, database, settings.to_owned(), (hands, idp, upstream)).await
+    }
+
+    /// The same, with a way to Postgres that can be shut; SQLite has none.
+    pub(crate) async fn behind(test: &str, settings: &str) -> (Self, Option<Wire>) {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let database = database(folder.path(), test).await;
+        let (wire, database) = match Wire::to_postgres(&database).await {
+            Some((wire, behind)) => (Some(wire), behind),
+            None => (None, database),
+        };
+        let hands = Arc::new(AtomicI64::new(NOON));
+        let (idp, upstream) = (Idp::start(hands.clone()).await, Upstream::start().await);
+        let around = (hands, idp, upstream);
+        (Self::start(folder, database, settings.to_owned(), around).await, wire)
     }
 
     async fn start(
@@ -129,6 +143,10 @@ impl Gate {
 
     pub(crate) fn now(&self) -> i64 {
         self.hands.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn database(&self) -> &str {
+        &self.database
     }
 
     /// The database's file, if it is SQLite's.
@@ -229,11 +247,11 @@ impl Gate {
 
     /// Makes every step over this table fail, until it is found again.
     pub(crate) async fn lose(&self, table: &'static str) {
-        self.store.write(Rename(table, "lost")).await.unwrap();
+        self.store.write(Rename(table, format!("lost_{table}").leak())).await.unwrap();
     }
 
     pub(crate) async fn find(&self, table: &'static str) {
-        self.store.write(Rename("lost", table)).await.unwrap();
+        self.store.write(Rename(format!("lost_{table}").leak(), table)).await.unwrap();
     }
 }
 

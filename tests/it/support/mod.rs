@@ -5,6 +5,7 @@ mod doors;
 mod gate;
 mod idp;
 mod providers;
+mod trouble;
 mod upstream;
 
 pub(crate) use browser::{Browser, Form, Seen};
@@ -13,6 +14,7 @@ pub(crate) use doors::{ALL_DIALECTS, Door, Ticket, VERIFIER, challenge};
 pub(crate) use gate::{Gate, MASTER_KEY, rand};
 pub(crate) use idp::{Fault, Idp};
 pub(crate) use providers::TENANT;
+pub(crate) use trouble::{Slow, Wire};
 pub(crate) use upstream::Upstream;
 
 pub(crate) const LINK: &str = "/sso/key/generate?response_type=oauth_token";

@@ -11,6 +11,7 @@ use flate2::{Compression, write::GzEncoder};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     sync::{Arc, Mutex},
     time::Duration,
@@ -27,6 +28,10 @@ pub(crate) struct Upstream {
 pub(crate) struct Known {
     /// Path and query, headers and body of each call.
     pub(crate) calls: Vec<(String, HeaderMap, Value)>,
+    /// How many calls were asked for, by path, whether they stream, and what they are to do.
+    pub(crate) counts: BTreeMap<(String, bool, String), usize>,
+    /// Only counts: there are too many to be kept.
+    pub(crate) only_counts: bool,
     /// Streams that were dropped before their end.
     pub(crate) dropped: usize,
 }
@@ -65,7 +70,12 @@ async fn note(known: &Mutex<Known>, request: Request) -> Value {
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
     let path = parts.uri.to_string();
-    known.lock().unwrap().calls.push((path, parts.headers, body.clone()));
+    let mut known = known.lock().unwrap();
+    let what = (path.clone(), body["stream"] == true, wish(&body));
+    *known.counts.entry(what).or_default() += 1;
+    if !known.only_counts {
+        known.calls.push((path, parts.headers, body.clone()));
+    }
     body
 }
 
