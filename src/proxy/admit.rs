@@ -2,7 +2,7 @@
 use super::{
     Proxy,
     catalog::Model,
-    meter::about,
+    estimate::about,
     refusal::{Dialect, Reason},
     request::Head,
 };

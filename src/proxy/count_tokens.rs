@@ -1,8 +1,8 @@
 //! `POST /v1/messages/count_tokens`: free of charge, for every model served on messages (field report K41).
 use super::{
-    Proxy, headers,
-    meter::about,
-    passed_on,
+    Proxy,
+    estimate::about,
+    headers, passed_on,
     refusal::{Dialect, Reason},
     request::{self, Head},
     upstream::{self, Question},

@@ -1,5 +1,5 @@
 //! The built-in upstream `demo`: answers in both protocols, streams at the pace of a person reading, counts.
-use super::{meter::about, refusal::Dialect, upstream::UpstreamBody};
+use super::{estimate::about, refusal::Dialect, upstream::UpstreamBody};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::{Response, header};

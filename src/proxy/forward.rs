@@ -3,6 +3,7 @@ use super::{
     Proxy, admit, begin,
     call::Call,
     catalog::Model,
+    estimate::Prompt,
     headers,
     meter::Meter,
     metrics::Here,
@@ -148,7 +149,7 @@ impl Proxy {
             && model.upstream.inject_usage;
         let slot = self.books.slot().await?;
         let reservation = self.admit(caller, model, head, body.len())?;
-        let meter = Meter::new(dialect, body.len());
+        let meter = Meter::new(dialect, Prompt::of(&body));
         let parts = (meter, self.metrics.clone(), here);
         let mut call =
             Call::new((slot, reservation), &caller.key, model, self.clock.clone(), parts);

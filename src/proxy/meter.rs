@@ -1,5 +1,6 @@
 //! The side tap: reads what an answer used while its bytes go on.
 use super::{
+    estimate::{Produced, Prompt},
     refusal::Dialect,
     sse::{self, Events},
     usage::{Reported, Said},
@@ -17,10 +18,9 @@ pub(super) struct Meter {
     dialect: Dialect,
     shape: Shape,
     unpack: Option<(GzDecoder<Vec<u8>>, usize)>,
-    prompt_bytes: usize,
+    prompt: Prompt,
     reported: Reported,
-    /// Events that carried text: about a token each.
-    deltas: i64,
+    produced: Produced,
     /// The protocol's own end was seen: `[DONE]`, `message_stop`.
     pub(super) done: bool,
     /// A choice has finished: some servers say no more than that.
@@ -51,14 +51,14 @@ pub(super) struct Counted {
 
 impl Meter {
     /// Of a call that has no answer yet.
-    pub(super) fn new(dialect: Dialect, prompt_bytes: usize) -> Self {
+    pub(super) fn new(dialect: Dialect, prompt: Prompt) -> Self {
         Self {
             dialect,
             shape: Shape::Nothing,
             unpack: None,
-            prompt_bytes,
+            prompt,
             reported: Reported::default(),
-            deltas: 0,
+            produced: Produced::default(),
             done: false,
             finished: false,
             failed: false,
@@ -131,7 +131,7 @@ impl Meter {
         }
         // Most chunks carry a few characters and nothing else: look before parsing.
         let has = |what: &[u8]| memchr::memmem::find(data, what).is_some();
-        self.deltas += 1;
+        self.produced.piece(data);
         if !(has(b"\"usage\"")
             || has(b"\"finish_reason\":\"")
             || has(b"\"error\"")
@@ -143,11 +143,9 @@ impl Meter {
         self.reported.merge(said.reported());
         if said.finishes() {
             self.finished = true;
-            self.deltas -= 1;
         }
         self.failed |= said.error.is_some() && said.choices.is_none();
         if said.is_only_usage() {
-            self.deltas -= 1;
             return Event::OnlyUsage;
         }
         Event::Pass
@@ -156,7 +154,7 @@ impl Meter {
     fn message_event(&mut self, data: &[u8]) {
         let has = |what: &[u8]| memchr::memmem::find(data, what).is_some();
         if has(b"\"content_block_delta\"") {
-            self.deltas += 1;
+            self.produced.piece(data);
             return;
         }
         if has(b"\"message_stop\"") {
@@ -184,14 +182,12 @@ impl Meter {
                 if only_usage { Vec::new() } else { rest }
             }
             Shape::Json(whole) => {
-                let said = Said::parse(whole);
-                let length = whole.len();
                 self.done = true;
-                if let Some(said) = said {
+                if let Some(said) = Said::parse(whole) {
                     self.reported.merge(said.reported());
                 }
                 if self.reported.output.is_none() {
-                    self.deltas = about(length);
+                    self.produced.whole(whole);
                 }
                 Vec::new()
             }
@@ -202,18 +198,13 @@ impl Meter {
     pub(super) fn counted(&self, whole: bool) -> Counted {
         let output = match self.reported.output {
             Some(output) if whole => output,
-            Some(output) => output.max(self.deltas),
-            None => self.deltas,
+            Some(output) => output.max(self.produced.tokens()),
+            None => self.produced.tokens(),
         };
-        let input = self.reported.input.unwrap_or_else(|| about(self.prompt_bytes));
+        let input = self.reported.input.unwrap_or_else(|| self.prompt.tokens());
         Counted {
             tokens: self.reported.tokens(input, output),
             estimated: self.reported.input.is_none() || self.reported.output != Some(output),
         }
     }
-}
-
-/// About four bytes are a token.
-pub(super) fn about(bytes: usize) -> i64 {
-    i64::try_from(bytes.div_ceil(4)).unwrap_or(i64::MAX)
 }

@@ -6,6 +6,7 @@ mod call;
 mod catalog;
 mod count_tokens;
 mod demo;
+mod estimate;
 mod forward;
 mod headers;
 mod lost;

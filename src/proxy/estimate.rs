@@ -1,0 +1,246 @@
+//! How many tokens a call used where its upstream does not say: its texts, counted by a tokenizer. Providers' own
+//! tokenizers differ by some percent from one another; what is counted here is marked as estimated.
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Of what is produced so much text is kept; more of it counts as much as that did.
+const LONGEST_TEXT: usize = 128 << 10;
+/// A prompt of so many bytes is kept whole; of a longer one three parts of it.
+const SHORT_PROMPT: usize = 8 << 10;
+/// What frames a message, as OpenAI's guide to counting has it.
+const MESSAGE: i64 = 4;
+/// Members whose strings are no text of the conversation.
+const NO_TEXT: [&str; 9] = [
+    "id",
+    "type",
+    "role",
+    "model",
+    "object",
+    "finish_reason",
+    "stop_reason",
+    "system_fingerprint",
+    "service_tier",
+];
+
+/// Loaded when it is first needed: it takes memory that most servers never need.
+fn tokens_of(text: &str) -> i64 {
+    let tokens = tiktoken_rs::o200k_base_singleton().encode_ordinary(text).len();
+    i64::try_from(tokens).unwrap_or(i64::MAX)
+}
+
+/// About four bytes are a token: for what need not be read.
+pub(super) fn about(bytes: usize) -> i64 {
+    i64::try_from(bytes.div_ceil(4)).unwrap_or(i64::MAX)
+}
+
+/// A part's tokens, for the whole.
+fn scaled(tokens: i64, part: usize, whole: usize) -> i64 {
+    let (part, whole) = (i128::try_from(part.max(1)), i128::try_from(whole));
+    let (Ok(part), Ok(whole)) = (part, whole) else { return tokens };
+    i64::try_from((i128::from(tokens) * whole + part - 1) / part).unwrap_or(i64::MAX)
+}
+
+/// What was asked, as far as it is kept while the answer comes.
+pub(super) struct Prompt {
+    kept: Bytes,
+    length: usize,
+}
+
+impl Prompt {
+    pub(super) fn of(body: &Bytes) -> Self {
+        let length = body.len();
+        if length <= SHORT_PROMPT {
+            return Self { kept: body.clone(), length };
+        }
+        // A copy, so that the body itself can go as soon as it is sent.
+        let part = SHORT_PROMPT / 3;
+        let starts = [0, (length - part) / 2, length - part];
+        let kept: Vec<u8> = starts.iter().flat_map(|&at| &body[at..at + part]).copied().collect();
+        Self { kept: kept.into(), length }
+    }
+
+    pub(super) fn tokens(&self) -> i64 {
+        if self.length == self.kept.len()
+            && let Ok(body) = serde_json::from_slice::<Value>(&self.kept)
+        {
+            let mut text = String::new();
+            gather(&body, &mut text);
+            let messages = body.get("messages").and_then(Value::as_array).map_or(0, Vec::len);
+            let frames = i64::try_from(messages).unwrap_or(0) * MESSAGE;
+            return tokens_of(&text).saturating_add(frames);
+        }
+        let part = String::from_utf8_lossy(&self.kept);
+        scaled(tokens_of(&part), self.kept.len(), self.length)
+    }
+}
+
+/// All text there is, whatever it is part of.
+fn gather(value: &Value, text: &mut String) {
+    match value {
+        Value::String(more) => {
+            text.push_str(more);
+            text.push('\n');
+        }
+        Value::Array(values) => values.iter().for_each(|value| gather(value, text)),
+        Value::Object(members) => {
+            let said = members.iter().filter(|(name, _)| !NO_TEXT.contains(&name.as_str()));
+            said.for_each(|(_, value)| gather(value, text));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What was produced so far.
+#[derive(Default)]
+pub(super) struct Produced {
+    text: String,
+    /// What came when there was no more room.
+    beyond: usize,
+    /// Pieces in which no text was found: about a token each.
+    unread: i64,
+}
+
+/// A piece of a stream, of either protocol.
+#[derive(Deserialize)]
+struct Piece {
+    #[serde(default)]
+    choices: Vec<Choice>,
+    #[serde(default)]
+    delta: Option<Delta>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    delta: Option<Delta>,
+    #[serde(default)]
+    text: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Delta {
+    content: Option<String>,
+    reasoning_content: Option<String>,
+    reasoning: Option<String>,
+    refusal: Option<String>,
+    text: Option<String>,
+    thinking: Option<String>,
+    partial_json: Option<String>,
+    tool_calls: Option<Vec<ToolCall>>,
+}
+
+#[derive(Deserialize)]
+struct ToolCall {
+    #[serde(default)]
+    function: Option<Function>,
+}
+
+#[derive(Deserialize)]
+struct Function {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    arguments: Option<String>,
+}
+
+impl Produced {
+    /// An event of a stream that may carry text.
+    pub(super) fn piece(&mut self, data: &[u8]) {
+        let Ok(piece) = serde_json::from_slice::<Piece>(data) else {
+            self.unread += 1;
+            return;
+        };
+        for choice in piece.choices {
+            self.add(choice.text);
+            self.delta(choice.delta);
+        }
+        self.delta(piece.delta);
+    }
+
+    fn delta(&mut self, delta: Option<Delta>) {
+        let Some(delta) = delta else { return };
+        let texts = [delta.content, delta.reasoning_content, delta.reasoning, delta.refusal];
+        let more = [delta.text, delta.thinking, delta.partial_json];
+        for text in texts.into_iter().chain(more) {
+            self.add(text);
+        }
+        for call in delta.tool_calls.into_iter().flatten() {
+            let function = call.function.unwrap_or(Function { name: None, arguments: None });
+            self.add(function.name);
+            self.add(function.arguments);
+        }
+    }
+
+    fn add(&mut self, text: Option<String>) {
+        let Some(text) = text else { return };
+        if self.text.len() + text.len() > LONGEST_TEXT {
+            self.beyond += text.len();
+        } else {
+            self.text.push_str(&text);
+        }
+    }
+
+    /// An answer that came as one.
+    pub(super) fn whole(&mut self, json: &[u8]) {
+        match serde_json::from_slice::<Value>(json) {
+            Ok(Value::Object(answer)) => {
+                let (choices, content) = (answer.get("choices"), answer.get("content"));
+                for part in choices.into_iter().chain(content) {
+                    gather(part, &mut self.text);
+                }
+            }
+            _ => self.unread = self.unread.saturating_add(about(json.len())),
+        }
+    }
+
+    pub(super) fn tokens(&self) -> i64 {
+        if self.text.is_empty() {
+            return self.unread;
+        }
+        let whole = self.text.len() + self.beyond;
+        scaled(tokens_of(&self.text), self.text.len(), whole).saturating_add(self.unread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_counted_and_their_json_is_not() {
+        let mut produced = Produced::default();
+        for text in ["Hi", " there", ", ", "friend"] {
+            let chunk =
+                format!("{{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}");
+            produced.piece(chunk.as_bytes());
+        }
+        assert_eq!(produced.tokens(), 4);
+        produced.piece(b"{\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\" and all\"}}");
+        produced.piece(b"{\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{\"arguments\":\" of you\"}}]}}]}");
+        assert_eq!(produced.tokens(), 8);
+        produced.piece(b"{\"choices\":[{\"delta\":{\"content\":[1]}}]}");
+        assert_eq!(produced.tokens(), 9, "what cannot be read is about a token");
+        let mut whole = Produced::default();
+        whole.whole(b"{\"id\":\"x\",\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"role\":\"assistant\",\"content\":\"Hi there\"}}]}");
+        assert_eq!(whole.tokens(), 3);
+    }
+
+    #[test]
+    fn a_long_prompt_is_judged_by_parts_of_it() {
+        let body = |count: usize| {
+            let text = "The quick brown fox jumps over the lazy dog. ".repeat(count);
+            Bytes::from(format!(
+                "{{\"model\":\"m\",\"messages\":[{{\"role\":\"user\",\"content\":\"{text}\"}}]}}"
+            ))
+        };
+        assert_eq!(Prompt::of(&body(10)).tokens(), 105);
+        let long = Prompt::of(&body(10_000));
+        assert!(long.kept.len() <= SHORT_PROMPT);
+        assert!((99_000..103_000).contains(&long.tokens()), "{}", long.tokens());
+        for odd in ["", "{", "\u{1F600}", "[[[[1]]]]"] {
+            assert!(Prompt::of(&Bytes::from(odd)).tokens() <= 4);
+        }
+    }
+}
