@@ -3,7 +3,7 @@ use super::{Journey, Refusal};
 use crate::{
     model::{
         ConnectRequest, Consent, Each, Expired, Handle, KeyState, Lifetime, Limit, Membership,
-        NanoDollars, Reply, ReturnAddress, Rights, User, place,
+        NanoDollars, Reply, ReturnAddress, Rights, User, Window, place,
     },
     store::{keys::KeyById, member_limits::CapOf, members::TeamsOf, requests::RequestOf},
     web::{self, Browser, NoSession, Page, Session, Site},
@@ -38,7 +38,7 @@ struct Budget {
     /// The tightest budget that binds the person anyway.
     cap: Option<NanoDollars>,
     /// What the settings give a key of which nobody says otherwise.
-    unsaid: Option<NanoDollars>,
+    unsaid: Option<(NanoDollars, Option<Window>)>,
     shared: bool,
 }
 
@@ -48,7 +48,30 @@ impl Budget {
     }
 
     fn placeholder(&self) -> String {
-        self.unsaid.map_or("no limit of its own".into(), |dollars| dollars.to_string())
+        self.unsaid.map_or("no limit of its own".into(), |(dollars, _)| dollars.to_string())
+    }
+
+    /// What becomes of an empty field, and how far a full one reaches.
+    fn words(&self) -> String {
+        let mut words = Vec::new();
+        match (self.asked, self.unsaid) {
+            (Some(_), _) => words.push("As the app asks.".to_owned()),
+            (None, Some((dollars, None))) => {
+                words.push(format!("{} if you leave it open.", dollars.in_words()));
+            }
+            (None, Some((dollars, Some(window)))) => {
+                words.push(format!(
+                    "{}, {}, if you leave it open.",
+                    dollars.in_words(),
+                    window.in_words()
+                ));
+            }
+            (None, None) => words.push("Dollars, if you want to bound it.".to_owned()),
+        }
+        if let Some(cap) = self.cap {
+            words.push(format!("At most {}, which is what you have.", cap.in_words()));
+        }
+        words.join(" ")
     }
 
     /// When it may begin anew, and which of these is chosen.
@@ -230,14 +253,13 @@ impl Journey {
     }
 
     fn budget(&self, request: &ConnectRequest, own: Option<NanoDollars>) -> Budget {
-        let (default, bound) =
-            (self.limits.default.limits.max_budget, self.limits.bound.limits.max_budget);
-        let cap = own.into_iter().chain(bound).min();
+        let unsaid = self.limits.of_app(None);
+        let cap = own.into_iter().chain(self.limits.bound.limits.max_budget).min();
         let cut = |dollars: NanoDollars| cap.map_or(dollars, |cap| cap.min(dollars));
         Budget {
             asked: request.asks.limit.map(|limit| Limit { dollars: cut(limit.dollars), ..limit }),
             cap,
-            unsaid: default.or(bound).map(cut),
+            unsaid: unsaid.max_budget.map(|most| (cut(most), unsaid.budget_duration)),
             shared: request.parent.is_some(),
         }
     }

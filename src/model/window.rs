@@ -31,6 +31,17 @@ impl std::str::FromStr for Window {
     }
 }
 
+impl Window {
+    /// For a person: `every 30 days`, `monthly`.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Every(lifetime) => format!("every {}", lifetime.in_words()),
+            Self::Calendar(each) => each.name().to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
