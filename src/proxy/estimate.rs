@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Of what is produced so much text is kept; more of it counts as much as that did.
-const LONGEST_TEXT: usize = 128 << 10;
+/// Of what is produced so many bytes are kept; what comes later counts as those did.
+const LONGEST_SAMPLE: usize = 16 << 10;
 /// A prompt of so many bytes is kept whole; of a longer one three parts of it.
 const SHORT_PROMPT: usize = 8 << 10;
 /// What frames a message, as OpenAI's guide to counting has it.
@@ -91,12 +91,24 @@ fn gather(value: &Value, text: &mut String) {
     }
 }
 
-/// What was produced so far.
+/// What was produced so far. Nothing is read of it unless it must be: most upstreams say what they used.
 #[derive(Default)]
 pub(super) struct Produced {
-    text: String,
-    /// What came when there was no more room.
+    /// The first pieces of a stream, one after the other, and where each ends.
+    pieces: Vec<u8>,
+    ends: Vec<usize>,
+    /// Later ones: as large as those were.
     beyond: usize,
+    /// An answer that came as one.
+    whole: String,
+    /// Bytes in which no text was found.
+    unread: usize,
+}
+
+/// The text of pieces.
+#[derive(Default)]
+struct Texts {
+    text: String,
     /// Pieces in which no text was found: about a token each.
     unread: i64,
 }
@@ -148,6 +160,43 @@ struct Function {
 impl Produced {
     /// An event of a stream that may carry text.
     pub(super) fn piece(&mut self, data: &[u8]) {
+        if self.pieces.len() + data.len() > LONGEST_SAMPLE {
+            self.beyond += 1;
+            return;
+        }
+        self.pieces.extend_from_slice(data);
+        self.ends.push(self.pieces.len());
+    }
+
+    /// An answer that came as one.
+    pub(super) fn whole(&mut self, json: &[u8]) {
+        match serde_json::from_slice::<Value>(json) {
+            Ok(Value::Object(answer)) => {
+                let (choices, content) = (answer.get("choices"), answer.get("content"));
+                for part in choices.into_iter().chain(content) {
+                    gather(part, &mut self.whole);
+                }
+            }
+            _ => self.unread = json.len(),
+        }
+    }
+
+    pub(super) fn tokens(&self) -> i64 {
+        let mut texts = Texts::default();
+        let mut start = 0;
+        for end in &self.ends {
+            texts.read(&self.pieces[start..*end]);
+            start = *end;
+        }
+        let read = if texts.text.is_empty() { 0 } else { tokens_of(&texts.text) };
+        let read = scaled(read + texts.unread, self.ends.len(), self.ends.len() + self.beyond);
+        let whole = if self.whole.is_empty() { 0 } else { tokens_of(&self.whole) };
+        read.saturating_add(whole).saturating_add(about(self.unread))
+    }
+}
+
+impl Texts {
+    fn read(&mut self, data: &[u8]) {
         let Ok(piece) = serde_json::from_slice::<Piece>(data) else {
             self.unread += 1;
             return;
@@ -174,33 +223,7 @@ impl Produced {
     }
 
     fn add(&mut self, text: Option<String>) {
-        let Some(text) = text else { return };
-        if self.text.len() + text.len() > LONGEST_TEXT {
-            self.beyond += text.len();
-        } else {
-            self.text.push_str(&text);
-        }
-    }
-
-    /// An answer that came as one.
-    pub(super) fn whole(&mut self, json: &[u8]) {
-        match serde_json::from_slice::<Value>(json) {
-            Ok(Value::Object(answer)) => {
-                let (choices, content) = (answer.get("choices"), answer.get("content"));
-                for part in choices.into_iter().chain(content) {
-                    gather(part, &mut self.text);
-                }
-            }
-            _ => self.unread = self.unread.saturating_add(about(json.len())),
-        }
-    }
-
-    pub(super) fn tokens(&self) -> i64 {
-        if self.text.is_empty() {
-            return self.unread;
-        }
-        let whole = self.text.len() + self.beyond;
-        scaled(tokens_of(&self.text), self.text.len(), whole).saturating_add(self.unread)
+        self.text.extend(text);
     }
 }
 
@@ -222,6 +245,11 @@ mod tests {
         assert_eq!(produced.tokens(), 8);
         produced.piece(b"{\"choices\":[{\"delta\":{\"content\":[1]}}]}");
         assert_eq!(produced.tokens(), 9, "what cannot be read is about a token");
+        for _ in 0..10_000 {
+            produced.piece(b"{\"choices\":[{\"delta\":{\"content\":\" word\"}}]}");
+        }
+        assert!((9_500..10_100).contains(&produced.tokens()), "{}", produced.tokens());
+        assert!(produced.pieces.len() <= LONGEST_SAMPLE);
         let mut whole = Produced::default();
         whole.whole(b"{\"id\":\"x\",\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"role\":\"assistant\",\"content\":\"Hi there\"}}]}");
         assert_eq!(whole.tokens(), 3);

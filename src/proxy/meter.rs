@@ -7,12 +7,18 @@ use super::{
 };
 use crate::model::Tokens;
 use flate2::write::GzDecoder;
-use std::io::Write as _;
+use memchr::memmem::Finder;
+use std::{io::Write as _, sync::LazyLock};
 
 /// An answer as JSON is read at its end; a longer one is passed on and estimated.
 const LONGEST_JSON: usize = 8 << 20;
 /// What a compressed answer may unpack to, for the meter.
 const LONGEST_UNPACKED: usize = 64 << 20;
+
+/// What a chunk has in it that says more than text.
+static TELLING: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
+    ["\"usage\"", "\"finish_reason\":\"", "\"error\"", "\"finish_reason\": \""].map(Finder::new)
+});
 
 pub(super) struct Meter {
     dialect: Dialect,
@@ -130,13 +136,8 @@ impl Meter {
             return Event::Pass;
         }
         // Most chunks carry a few characters and nothing else: look before parsing.
-        let has = |what: &[u8]| memchr::memmem::find(data, what).is_some();
         self.produced.piece(data);
-        if !(has(b"\"usage\"")
-            || has(b"\"finish_reason\":\"")
-            || has(b"\"error\"")
-            || has(b"\"finish_reason\": \""))
-        {
+        if !TELLING.iter().any(|what| what.find(data).is_some()) {
             return Event::Pass;
         }
         let Some(said) = Said::parse(data) else { return Event::Pass };
@@ -192,6 +193,12 @@ impl Meter {
                 Vec::new()
             }
         }
+    }
+
+    /// What the upstream has said so far.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn said(&self) -> (Option<i64>, Option<i64>) {
+        (self.reported.input, self.reported.output)
     }
 
     /// What was used so far. A caller that left is counted what was produced, not what was announced.

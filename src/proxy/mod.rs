@@ -15,6 +15,8 @@ mod meter;
 mod metrics;
 mod models;
 mod openrouter;
+#[cfg(any(test, fuzzing))]
+pub mod oracle;
 mod passed_on;
 mod refusal;
 mod request;

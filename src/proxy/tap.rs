@@ -3,7 +3,7 @@ use super::{
     call::{Call, End},
     catalog::Upstream,
     mask::Mask,
-    meter::Event,
+    meter::{Event, Meter},
     refusal::Dialect,
     sse,
     upstream::UpstreamBody,
@@ -105,33 +105,11 @@ impl Tap {
 
     /// The same for bytes that are clean. Whoever has the protocol's own end has been booked.
     fn meter(&mut self, bytes: Bytes) -> Bytes {
-        let passed = self.read(bytes);
+        let passed = passed(&mut self.call.meter, (self.kind, self.dialect), bytes);
         if self.call.meter.done && !self.call.meter.failed {
             self.call.end(End::Whole);
         }
         passed
-    }
-
-    fn read(&mut self, bytes: Bytes) -> Bytes {
-        let Kind::Edited { with_usage } = self.kind else {
-            self.call.meter.feed(&bytes);
-            return bytes;
-        };
-        let aligned = self.call.meter.at_boundary();
-        let nulls = self.dialect.nulls(with_usage);
-        let (mut kept, mut edited) = (Vec::new(), false);
-        self.call.meter.events(&bytes, |event, meaning| {
-            if meaning == Event::OnlyUsage && !with_usage {
-                edited = true;
-            } else if let Some(shorter) = sse::without_null(event, nulls) {
-                edited = true;
-                kept.extend_from_slice(&shorter);
-            } else {
-                kept.extend_from_slice(event);
-            }
-        });
-        // The usual case: whole events, all of them the caller's.
-        if aligned && self.call.meter.at_boundary() && !edited { bytes } else { kept.into() }
     }
 
     /// The upstream's body has ended, well or not: the last words, if any.
@@ -185,6 +163,29 @@ impl Tap {
         let apart = if held || at_boundary { "" } else { "\n\n" };
         format!("{apart}{}", self.dialect.event(message)).into()
     }
+}
+
+/// What the caller gets of these bytes, once the meter has read them.
+pub(super) fn passed(meter: &mut Meter, (kind, dialect): (Kind, Dialect), bytes: Bytes) -> Bytes {
+    let Kind::Edited { with_usage } = kind else {
+        meter.feed(&bytes);
+        return bytes;
+    };
+    let aligned = meter.at_boundary();
+    let nulls = dialect.nulls(with_usage);
+    let (mut kept, mut edited) = (Vec::new(), false);
+    meter.events(&bytes, |event, meaning| {
+        if meaning == Event::OnlyUsage && !with_usage {
+            edited = true;
+        } else if let Some(shorter) = sse::without_null(event, nulls) {
+            edited = true;
+            kept.extend_from_slice(&shorter);
+        } else {
+            kept.extend_from_slice(event);
+        }
+    });
+    // The usual case: whole events, all of them the caller's.
+    if aligned && meter.at_boundary() && !edited { bytes } else { kept.into() }
 }
 
 impl Body for Tap {

@@ -1,0 +1,285 @@
+//! The scan of a body and the tap of a stream beside a full parse of the same bytes: whatever they are, both must come
+//! to the same. Called by property tests here, and by the fuzzer (`fuzz/`).
+use super::{
+    estimate::Prompt,
+    meter::Meter,
+    refusal::Dialect,
+    request::Head,
+    tap::{Kind, passed},
+};
+use bytes::Bytes;
+use serde_json::Value;
+use std::ops::Range;
+
+const SENSIBLE: Range<i64> = 0..1_000_000_001;
+
+/// The members of an object in order, doubled ones too.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> serde::Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> serde::de::Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        value.deserialize_map(Object)
+    }
+}
+
+/// What the scan finds in a body, and what it splices in, is what a tree would say.
+pub fn body(data: &[u8]) {
+    let scanned = Head::find(data).ok();
+    let Ok(Members(members)) = serde_json::from_slice::<Members>(data) else {
+        // The scan reads over what it does not need, as the upstream may not; it must only not lose its way.
+        if let Some(head) = scanned {
+            let _ = head.rewrite(Bytes::copy_from_slice(data), "another", head.stream);
+        }
+        return;
+    };
+    let all = |name: &str| {
+        members.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect()
+    };
+    let known = ["model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n"];
+    let doubled = known.iter().any(|name| {
+        let values: Vec<&Value> = all(name);
+        values.len() > 1
+    });
+    let one = |name: &str| -> Option<&Value> { all(name).into_iter().next() as Option<&Value> };
+    let stream = match one("stream") {
+        None | Some(Value::Null) => Some(false),
+        Some(value) => value.as_bool(),
+    };
+    let options = one("stream_options").filter(|value| !value.is_null());
+    let fits = !doubled && stream.is_some() && options.is_none_or(Value::is_object);
+    let model = one("model").and_then(Value::as_str).filter(|_| fits);
+    let (Some(model), Some(head)) = (model, &scanned) else {
+        assert_eq!(model.is_some(), scanned.is_some(), "one of both refuses");
+        return;
+    };
+    assert_eq!((head.model.as_str(), Some(head.stream)), (model, stream));
+    let asks = options.is_some_and(|options| options["include_usage"] == true);
+    assert_eq!(head.asks_usage, asks);
+    let untouched = head.rewrite(Bytes::copy_from_slice(data), model, false);
+    assert_eq!(untouched, data, "a body passes as the same bytes");
+    if !head.stream {
+        return;
+    }
+    let spliced = head.rewrite(Bytes::copy_from_slice(data), "a\"nother", true);
+    let Ok(Members(after)) = serde_json::from_slice::<Members>(&spliced) else {
+        panic!("what was spliced is no JSON: {}", String::from_utf8_lossy(&spliced))
+    };
+    for (name, value) in &after {
+        match name.as_str() {
+            "model" => assert_eq!(value, "a\"nother"),
+            "stream_options" => assert_eq!(value["include_usage"], true),
+            other => {
+                assert_eq!(Some(value), members.iter().find(|(n, _)| n == other).map(|(_, v)| v));
+            }
+        }
+    }
+    let more = usize::from(one("stream_options").is_none());
+    assert_eq!(after.len(), members.len() + more, "nothing is lost or doubled");
+}
+
+/// A stream means the same however it is cut, passes as the same bytes, and its usage is what a full parse finds.
+pub fn stream(anthropic: bool, data: &[u8], cuts: &[u8]) {
+    let dialect = if anthropic { Dialect::Anthropic } else { Dialect::OpenAi };
+    let whole = run((Kind::Events, dialect), &[data]);
+    let mut pieces: Vec<&[u8]> = Vec::new();
+    let mut rest = data;
+    for cut in cuts {
+        let (piece, more) = rest.split_at(usize::from(*cut).min(rest.len()));
+        pieces.push(piece);
+        rest = more;
+    }
+    pieces.push(rest);
+    let cut = run((Kind::Events, dialect), &pieces);
+    assert_eq!(whole, cut, "a cut changes nothing");
+    assert_eq!(whole.passed, data, "the caller's bytes are the upstream's");
+    // Keys written with escapes are read by nobody's clients otherwise than by a full parse; ours looks for plain ones.
+    if !data.contains(&b'\\') && std::str::from_utf8(data).is_ok() {
+        assert_eq!((whole.input, whole.output), reported(data), "as a full parse has it");
+    }
+    if !anthropic {
+        let edited = run((Kind::Edited { with_usage: false }, dialect), &pieces);
+        assert_eq!(
+            (edited.input, edited.output, edited.done),
+            (whole.input, whole.output, whole.done)
+        );
+        let uncut = run((Kind::Edited { with_usage: false }, dialect), &[data]);
+        assert_eq!(edited, uncut, "an edited stream is cut as well");
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Read {
+    passed: Vec<u8>,
+    input: Option<i64>,
+    output: Option<i64>,
+    done: bool,
+    failed: bool,
+}
+
+fn run(how: (Kind, Dialect), pieces: &[&[u8]]) -> Read {
+    let mut meter = Meter::new(how.1, Prompt::of(&Bytes::new()));
+    meter.begin(true, false);
+    let mut all = Vec::new();
+    for piece in pieces {
+        all.extend_from_slice(&passed(&mut meter, how, Bytes::copy_from_slice(piece)));
+    }
+    // What is held back until its event is whole comes at the end; what is not was passed already.
+    let rest = meter.finish();
+    if how.0 != Kind::Events {
+        all.extend_from_slice(&rest);
+    }
+    let (input, output) = meter.said();
+    Read { passed: all, input, output, done: meter.done, failed: meter.failed }
+}
+
+/// By a full parse of each event: the last sensible figures, of both protocols.
+fn reported(data: &[u8]) -> (Option<i64>, Option<i64>) {
+    let text = String::from_utf8_lossy(data).replace("\n\r\n", "\n\n");
+    let (mut input, mut output) = (None, None);
+    for event in text.split("\n\n") {
+        let data = event.split('\n').find_map(|line| line.strip_prefix("data:"));
+        let Some(data) = data.map(|data| data.trim_matches(|c: char| c.is_ascii_whitespace()))
+        else {
+            continue;
+        };
+        let Ok(event) = serde_json::from_str::<Value>(data) else { continue };
+        let usage = [&event["usage"], &event["message"]["usage"]];
+        let Some(usage) = usage.into_iter().find(|usage| !usage.is_null()) else { continue };
+        let of = |name: &str| usage[name].as_i64();
+        let sensible = |n: &i64| SENSIBLE.contains(n);
+        let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"];
+        let cached: i64 = cached.iter().filter_map(|name| of(name).filter(sensible)).sum();
+        let prompt = of("prompt_tokens").or(of("input_tokens").map(|n| n.saturating_add(cached)));
+        input = prompt.filter(sensible).filter(|n| *n > 0).or(input);
+        output = of("completion_tokens").or(of("output_tokens")).filter(sensible).or(output);
+    }
+    (input, output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{collection::vec, prelude::*};
+
+    /// Members of a request, as they are and as they should not be.
+    fn member() -> impl Strategy<Value = String> {
+        let name = prop::sample::select(vec![
+            "model",
+            "stream",
+            "stream_options",
+            "max_tokens",
+            "n",
+            "messages",
+            "x",
+            "mod\\u0065l",
+            "",
+        ]);
+        let value = prop::sample::select(vec![
+            "\"gpt-4o\"",
+            "\"a\\u0062\\\"\"",
+            "true",
+            "false",
+            "null",
+            "1",
+            "1e3",
+            "-0.5",
+            "{}",
+            "[]",
+            "{\"include_usage\":true}",
+            "{\"include_usage\":false,\"x\":[1]}",
+            "{\"model\":\"no\"}",
+            "[{\"role\":\"user\",\"content\":\"{\\\"model\\\":1}\"}]",
+            "\"\\ud800\"",
+            "tru",
+            "",
+        ]);
+        let blank = prop::sample::select(vec!["", " ", "\n\t"]);
+        (name, value, blank).prop_map(|(name, value, b)| format!("{b}\"{name}\"{b}:{b}{value}{b}"))
+    }
+
+    fn event(anthropic: bool) -> impl Strategy<Value = String> {
+        let number = prop::sample::select(vec![
+            "0",
+            "7",
+            "12",
+            "-5",
+            "\"7\"",
+            "1e3",
+            "9223372036854775808",
+            "null",
+            "[]",
+        ]);
+        let kind =
+            prop::sample::select(if anthropic { ANTHROPIC.to_vec() } else { OPENAI.to_vec() });
+        let ends = prop::sample::select(vec!["\n\n", "\r\n\r\n", "\n", ""]);
+        (kind, number.clone(), number, ends)
+            .prop_map(|(kind, a, b, end)| format!("{}{end}", kind.replace('A', a).replace('B', b)))
+    }
+
+    const OPENAI: [&str; 8] = [
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}],\"usage\":null}",
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":A,\"completion_tokens\":B}}",
+        "data: {\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":A,\"completion_tokens\":B}}",
+        "data: {\"error\":{\"message\":\"x\"}}",
+        ": comment",
+        "event: x\ndata:{\"choices\":[{\"delta\":{\"content\":\"no usage here\"}}]}",
+        "data: [DONE]",
+        "data: {\"usage\":",
+    ];
+
+    const ANTHROPIC: [&str; 7] = [
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":A,\"output_tokens\":B,\"cache_read_input_tokens\":A}}}",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"hi\"}}",
+        "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":B}}",
+        "event: ping\ndata: {\"type\":\"ping\"}",
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"x\"}}",
+        "event: message_stop\ndata: {\"type\":\"message_stop\"}",
+        "data",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_body_is_scanned_as_a_tree_would_have_it(members in vec(member(), 0..6), tail in "[ x]{0,2}") {
+            body(format!("{{{}}}{tail}", members.join(",")).as_bytes());
+        }
+
+        #[test]
+        fn bytes_of_any_kind_are_no_trouble(mut data in vec(any::<u8>(), 0..200), cuts in vec(any::<u8>(), 0..6)) {
+            body(&data);
+            data.iter_mut().filter(|b| **b > 200).for_each(|b| *b = b'\n');
+            stream(false, &data, &cuts);
+            stream(true, &data, &cuts);
+        }
+
+        #[test]
+        fn a_stream_of_openai_s_is_read_as_a_full_parse_reads_it(events in vec(event(false), 0..8), cuts in vec(0_u8..90, 0..12)) {
+            stream(false, events.concat().as_bytes(), &cuts);
+        }
+
+        #[test]
+        fn a_stream_of_anthropic_s_is_read_as_a_full_parse_reads_it(events in vec(event(true), 0..8), cuts in vec(0_u8..90, 0..12)) {
+            stream(true, events.concat().as_bytes(), &cuts);
+        }
+    }
+}
