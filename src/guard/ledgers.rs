@@ -69,6 +69,15 @@ pub struct Refused {
     pub broken: Broken,
 }
 
+/// What a caller is told of somebody's limits.
+pub struct Told {
+    /// The limit, and what is left of it.
+    pub requests: Option<(i64, i64)>,
+    pub tokens: Option<(i64, i64)>,
+    /// Of a soft budget that is spent.
+    pub warning: Option<String>,
+}
+
 /// What one call holds on the ledgers until it ends: it is settled, or given back, whatever happens.
 pub struct Reservation(Vec<(Arc<Account>, Held)>);
 
@@ -284,6 +293,22 @@ impl Account {
     pub fn judge(&self, now: Timestamp, ask: Ask) -> Result<(), Broken> {
         let State { limits, ledger } = &mut *self.state();
         ledger.judge((limits, &self.calendar), now, ask)
+    }
+
+    /// What a caller is told beside an answer.
+    #[must_use]
+    pub fn told(&self, now: Timestamp) -> Told {
+        let State { limits, ledger } = &mut *self.state();
+        let balance = ledger.balance((limits, &self.calendar), now);
+        let left =
+            |limit: Option<i64>, used: i64| limit.map(|limit| (limit, (limit - used).max(0)));
+        Told {
+            requests: left(limits.rpm_limit, balance.requests),
+            tokens: left(limits.tpm_limit, balance.tokens),
+            warning: limits.soft_budget.filter(|soft| balance.spent >= *soft).map(|soft| {
+                format!("{} has spent ${}; its soft budget is ${soft}", self.name, balance.spent)
+            }),
+        }
     }
 
     #[must_use]

@@ -13,7 +13,7 @@ mod table;
 pub use caller::{Caller, NoCaller, PresentedKey};
 pub(crate) use key_header::KEY_HEADERS;
 pub use leash::Leash;
-pub use ledgers::{Account, Accounts, Refused, Reservation, Whose};
+pub use ledgers::{Account, Accounts, Refused, Reservation, Told, Whose};
 
 use crate::{
     config::{Secret, Server},

@@ -3,7 +3,7 @@
 //!
 //! A call is judged on all of its ledgers, then taken on all of them, and later settled or given back on each. Money
 //! is nano-dollars; sums saturate and never go below zero (row G10).
-use super::{Calendar, Limits, NanoDollars, Timestamp, Window};
+use super::{Calendar, Each, Limits, NanoDollars, Timestamp, Window};
 
 /// So many windows of the past are known.
 const PAST: usize = 32;
@@ -21,6 +21,8 @@ pub struct Ledger {
     minute: i64,
     requests: i64,
     tokens: i64,
+    /// The calendar was asked last: what it said holds until then.
+    period: Option<(Each, Timestamp, Timestamp)>,
 }
 
 /// What was spent since a moment.
@@ -100,6 +102,24 @@ impl Ledger {
         (self.window, self.past) = (window, Vec::new());
     }
 
+    /// From when and until when it is the same day, week or month.
+    fn period(
+        &mut self,
+        calendar: &Calendar,
+        each: Each,
+        now: Timestamp,
+    ) -> (Timestamp, Timestamp) {
+        if let Some((known, begins, ends)) = self.period
+            && known == each
+            && (begins..ends).contains(&now)
+        {
+            return (begins, ends);
+        }
+        let (begins, ends) = calendar.period(each, now);
+        self.period = Some((each, begins, ends));
+        (begins, ends)
+    }
+
     /// Whether a call may begin. Changes nothing but the window, if its time has come.
     pub fn judge(
         &mut self,
@@ -129,7 +149,7 @@ impl Ledger {
     }
 
     fn judge_money(
-        &self,
+        &mut self,
         (limits, calendar): (&Limits, &Calendar),
         now: Timestamp,
         ask: Ask,
@@ -152,7 +172,7 @@ impl Ledger {
     /// The call begins: every ledger has let it in.
     pub fn take(&mut self, rules: (&Limits, &Calendar), now: Timestamp, ask: Ask) -> Held {
         if self.window.is_none() {
-            self.window = Some(Spent { began: Self::began(rules, now), nano: 0 });
+            self.window = Some(Spent { began: self.began(rules, now), nano: 0 });
         }
         self.reserved = self.reserved.saturating_add(ask.cost.0.max(0));
         self.running += 1;
@@ -171,7 +191,7 @@ impl Ledger {
     ) -> Timestamp {
         self.turn((limits, calendar), now);
         self.end(held, tokens);
-        let began = Self::began((limits, calendar), now);
+        let began = self.began((limits, calendar), now);
         let window = self.window.get_or_insert(Spent { began, nano: 0 });
         window.nano = window.nano.saturating_add(cost.0.max(0));
         window.began
@@ -230,7 +250,7 @@ impl Ledger {
             }
             None | Some(Window::Every(_)) => {}
             Some(Window::Calendar(each)) => {
-                let began = calendar.begins(each, now);
+                let (began, _) = self.period(calendar, each, now);
                 // What was spent is found where it was.
                 let known = self.past.iter().position(|past| past.began == began);
                 let known = known.map(|at| self.past.remove(at));
@@ -247,22 +267,22 @@ impl Ledger {
     }
 
     /// Of a window that begins now.
-    fn began((limits, calendar): (&Limits, &Calendar), now: Timestamp) -> Timestamp {
+    fn began(&mut self, (limits, calendar): (&Limits, &Calendar), now: Timestamp) -> Timestamp {
         match limits.budget_duration {
             None => Timestamp(0),
             Some(Window::Every(_)) => now,
-            Some(Window::Calendar(each)) => calendar.begins(each, now),
+            Some(Window::Calendar(each)) => self.period(calendar, each, now).0,
         }
     }
 
     fn resets(
-        &self,
+        &mut self,
         (limits, calendar): (&Limits, &Calendar),
         now: Timestamp,
     ) -> Option<Timestamp> {
         match limits.budget_duration? {
             Window::Every(lifetime) => Some(self.window?.began.plus(lifetime.seconds())),
-            Window::Calendar(each) => Some(calendar.ends(each, now)),
+            Window::Calendar(each) => Some(self.period(calendar, each, now).1),
         }
     }
 }

@@ -92,7 +92,9 @@ impl Calendar {
         self.period(each, now).1
     }
 
-    fn period(&self, each: Each, now: Timestamp) -> (Timestamp, Timestamp) {
+    /// Both: from when and until when it is the same.
+    #[must_use]
+    pub fn period(&self, each: Each, now: Timestamp) -> (Timestamp, Timestamp) {
         let moment = jiff::Timestamp::from_second(now.0).unwrap_or_default();
         let mut day = self.zone.to_datetime(moment).date();
         if self.start(day) > now {

@@ -7,7 +7,7 @@ use super::{
     request::Head,
 };
 use crate::{
-    guard::{Account, Accounts, Caller, Refused, Reservation},
+    guard::{Accounts, Caller, Refused, Reservation},
     model::{Ask, Broken, Facts, NanoDollars, Timestamp},
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -180,18 +180,18 @@ pub(super) fn tell(
 ) {
     let mut requests: Option<(i64, i64)> = None;
     let mut tokens: Option<(i64, i64)> = None;
+    let tighter = |known: &mut Option<(i64, i64)>, own: Option<(i64, i64)>| {
+        if let Some(own) = own.filter(|own| known.is_none_or(|known| own.1 < known.1)) {
+            *known = Some(own);
+        }
+    };
     for account in accounts.iter().filter(|account| account.binds(model)) {
-        let (limits, balance) = (account.limits(), account.balance(now));
-        let left =
-            |limit: Option<i64>, used: i64| limit.map(|limit| (limit, (limit - used).max(0)));
-        let tighter = |known: &mut Option<(i64, i64)>, own: Option<(i64, i64)>| {
-            if let Some(own) = own.filter(|own| known.is_none_or(|known| own.1 < known.1)) {
-                *known = Some(own);
-            }
-        };
-        tighter(&mut requests, left(limits.rpm_limit, balance.requests));
-        tighter(&mut tokens, left(limits.tpm_limit, balance.tokens));
-        warn(headers, account, now);
+        let told = account.told(now);
+        tighter(&mut requests, told.requests);
+        tighter(&mut tokens, told.tokens);
+        if let Some(warning) = told.warning {
+            warn(headers, &warning);
+        }
     }
     if dialect == Dialect::Anthropic {
         return;
@@ -209,15 +209,9 @@ pub(super) fn tell(
     }
 }
 
-fn warn(headers: &mut HeaderMap, account: &Account, now: Timestamp) {
+fn warn(headers: &mut HeaderMap, text: &str) {
     const WARNING: HeaderName = HeaderName::from_static("x-gatekey-budget-warning");
-    let Some(soft) = account.limits().soft_budget else { return };
-    let spent = account.balance(now).spent;
-    if spent < soft {
-        return;
-    }
     // Names of people and teams may hold what no header can.
-    let text = format!("{} has spent ${spent}; its soft budget is ${soft}", account.name);
     let plain: String =
         text.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
     if let Ok(value) = HeaderValue::try_from(plain) {
