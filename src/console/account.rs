@@ -1,15 +1,18 @@
 //! `/`: who is signed in, where, in which teams, and with which live keys.
 use super::{
     Console,
+    apps::DAYS,
     form::Sent,
     keys::Keys,
+    plot::Plot,
     sessions::{self, Row},
 };
 use crate::{
-    model::{Membership, Rights, TeamId, User},
+    model::{Membership, Rights, TeamId, Usage, User},
     store::{
         self,
         accounts::LocalNameOf,
+        activity::{Activity, Of},
         members::TeamsOf,
         users_change::{UpdateUser, UserPatch},
     },
@@ -38,6 +41,9 @@ struct Account<'a> {
     sees_people: bool,
     /// Whether keys can be made for them at all.
     makes_keys: bool,
+    /// In thirty days.
+    used: Usage,
+    plot: Plot,
 }
 
 impl Account<'_> {
@@ -71,17 +77,24 @@ async fn page<'a>(console: &'a Console, session: &'a Session) -> Result<Account<
     let teams = console.store.read(TeamsOf(user.id.clone())).await?;
     let rights = Rights::of_person(user, &teams);
     let local = console.store.read(LocalNameOf(user.id.clone())).await?;
+    let keys = Keys::of(console, &user.id, (token.clone(), "/".into(), true)).await?;
+    let today = console.clock.now().day();
+    let of = Of::User(user.id.to_string());
+    let days = Activity { of, from: today - DAYS + 1, to: today };
+    let days = console.store.read(days).await?;
     Ok(Account {
+        used: days.iter().map(|row| row.usage).sum(),
+        plot: Plot::of(days.iter().map(|row| (row.day, row.usage)), today - DAYS + 1..=today),
         site: &console.site,
         user,
         idp: &session.idp,
         since: session.signed_in_at.in_words(),
-        form_token: token.clone(),
+        form_token: token,
         sees_people: rights.sees_all(),
         makes_keys: rights.changes(),
         teams,
         sessions: sessions::of(console, &user.id, session.hash).await?,
-        keys: Keys::of(console, &user.id, (token, "/".into(), true)).await?,
+        keys,
         has_password: local.is_some(),
     })
 }

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// So far back goes what is told of an app's use, today with it.
-const DAYS: i64 = 30;
+pub(super) const DAYS: i64 = 30;
 
 #[derive(Template)]
 #[template(path = "apps.html")]
@@ -201,12 +201,12 @@ impl Console {
 
 impl Row {
     fn new(app: Connected, now: Timestamp) -> Self {
-        let days = app.days.iter().map(|(day, usage)| (*day, usage.tokens()));
+        let (days, today) = (app.days.iter().map(|(day, usage)| (*day, *usage)), now.day());
         Self {
             host: App::host_of(&app.id),
             initial: App { id: app.id.clone(), name: app.name.clone() }.initial(),
             used: app.last_used_at.map_or("never used".into(), |at| ago(now, at)),
-            plot: Plot::of(days, now.day(), DAYS),
+            plot: Plot::of(days, today - DAYS + 1..=today),
             app,
         }
     }

@@ -55,7 +55,7 @@ impl Budgets {
 }
 
 impl Bar {
-    fn new(account: &Account, now: Timestamp) -> Option<Self> {
+    pub(super) fn new(account: &Account, now: Timestamp) -> Option<Self> {
         let (limits, balance) = (account.limits(), account.balance(now));
         let limit = limits.max_budget.or(limits.soft_budget)?;
         let warning = limits.soft_budget.filter(|soft| balance.spent >= *soft);

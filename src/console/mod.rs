@@ -11,6 +11,7 @@ mod people;
 mod person;
 mod plot;
 mod sessions;
+mod spend;
 mod tools;
 
 use crate::{
@@ -60,6 +61,7 @@ pub fn routes() -> Router<Console> {
         .route("/keys/{id}/end", post(end::post))
         .route("/team", post(account::default_team))
         .route("/signout-everywhere", post(sessions::end))
+        .route("/spend", get(spend::get))
         .route("/people", get(people::get))
         .route("/people/{id}", get(person::get))
         .route("/people/{id}/block", post(person::block))

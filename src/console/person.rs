@@ -46,6 +46,7 @@ struct Person<'a> {
     form_token: String,
     may_change: bool,
     has_password: bool,
+    spend: String,
 }
 
 pub(super) async fn get(
@@ -97,6 +98,7 @@ async fn page<'a>(
         has_password: console.store.read(LocalNameOf(id)).await?.is_some(),
         form_token: token,
         may_change,
+        spend: path.replacen("/people/", "/spend?by=user&of=", 1),
         path,
     })
 }

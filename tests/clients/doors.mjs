@@ -30,6 +30,8 @@ title = "Acme"
 master_key = "sk-the-master-key-of-these-tests"
 [connect]
 dialects = ["link", "cli", "openrouter", "glama", "requesty"]
+[signin]
+admin_subject = "grace"
 ${around(idp, api)}`);
 
 const home = mkdtempSync(join(tmpdir(), 'gatekey-doors-'));
@@ -284,6 +286,18 @@ try {
     await page.goto(`${base}${path}`);
     await look(page, name);
   }
+  await browser.clearCookies();
+  await page.goto(`${base}/sso/login?return_to=/spend`);
+  await page.fill('input[name=login]', 'grace');
+  await page.fill('input[name=password]', 'any');
+  await page.click('button[type=submit]');
+  await page.click('button[type=submit]');
+  await page.waitForURL(`${base}/spend`);
+  await look(page, 'spend');
+  await page.click('tbody a');
+  await page.waitForSelector('text=Budgets');
+  await look(page, 'spend-of-one');
+  done('the page of spend', 'Chromium', 'an admin sees who spent what, and goes to one of them');
 } finally {
   await browser.close();
   const code = await gate.stop();

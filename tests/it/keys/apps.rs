@@ -70,7 +70,7 @@ async fn one_list_has_every_app_whatever_way_it_came_in_by() {
         "3 calls",
         "<svg",
         "role=\"img\"",
-        "tokens in 30 days, most of them on",
+        "tokens in 30 days, most of it on",
     ] {
         assert!(html.body.contains(says), "{says} in {}", html.body);
     }

@@ -3,6 +3,7 @@ mod agreement;
 mod crash;
 mod logs;
 mod outage;
+mod page;
 mod prices;
 
 use crate::support::{Gate, MASTER_KEY, Seen};
