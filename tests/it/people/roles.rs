@@ -42,6 +42,10 @@ async fn world(gate: &Gate) -> World {
         seen.json()["team_id"].as_str().unwrap().to_owned()
     };
     let (own, other) = (team("one", "team-admin").await, team("two", "foreign-admin").await);
+    for id in ["kept", "spare"] {
+        let body = json!({"budget_id": id, "max_budget": 1});
+        assert_eq!(gate.manage("/budget/new", MASTER_KEY, body).await.status, 200);
+    }
     let app = gate.key_of("ada").await;
     actors.push(("an-app", app));
     let service = gate.generate(json!({"team_id": own})).await;
@@ -63,6 +67,11 @@ fn writes(world: &World, key: &str) -> Vec<(&'static str, Value)> {
         ("/team/unblock", json!({"team_id": team})),
         ("/team/member_add", json!({"team_id": team, "member": {"user_id": "a-user"}})),
         ("/team/member_delete", json!({"team_id": team, "user_id": "a-user"})),
+        ("/team/member_update", json!({"team_id": team, "user_id": victim, "rpm_limit": 9000})),
+        ("/budget/new", json!({"max_budget": 1})),
+        ("/budget/update", json!({"budget_id": "kept", "max_budget": 2})),
+        ("/budget/delete", json!({"id": "spare"})),
+        ("/app/update", json!({"app": "loopback", "rpm_limit": 9000})),
         ("/key/generate", json!({"user_id": victim, "team_id": team})),
         ("/key/service-account/generate", json!({"team_id": team})),
         ("/key/update", json!({"key": key, "key_alias": "x"})),
@@ -78,6 +87,7 @@ fn may(actor: &str, path: &str) -> bool {
     let of_a_teams_admin = [
         "/team/member_add",
         "/team/member_delete",
+        "/team/member_update",
         "/key/service-account/generate",
         "/key/update",
         "/key/block",
