@@ -127,11 +127,21 @@ async fn a_bad_body_is_refused_and_reaches_nobody() {
         }
         Seen::of(request).await
     };
-    for body in
-        ["", "x", "[]", "{}", "{\"model\": 3}", "{\"model\":\"gpt-4o\",\"model\":\"gpt-4o-mini\"}"]
-    {
-        let seen = send(body.into(), None).await;
-        assert_eq!(seen.status, 400, "{body}: {seen:?}");
+    let utf16 = "{\"model\":\"gpt-4o\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for body in [
+        b"".to_vec(),
+        b"x".to_vec(),
+        b"[]".to_vec(),
+        b"{}".to_vec(),
+        b"{\"model\": 3}".to_vec(),
+        b"{\"model\":\"gpt-4o\",\"model\":\"gpt-4o-mini\"}".to_vec(),
+        b"{\"model\":\"gpt-4o\",\"mod\\u0065l\":\"gpt-4o-mini\"}".to_vec(),
+        b"{\"messages\":[{\"model\":\"gpt-4o\"}]}".to_vec(),
+        b"\xef\xbb\xbf{\"model\":\"gpt-4o\"}".to_vec(),
+        utf16,
+    ] {
+        let seen = send(body.clone(), None).await;
+        assert_eq!(seen.status, 400, "{}: {seen:?}", String::from_utf8_lossy(&body));
         assert_eq!(seen.json()["error"]["code"], "400");
     }
     assert_eq!(send(vec![b' '; 5000], None).await.status, 413);

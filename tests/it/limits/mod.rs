@@ -2,6 +2,7 @@ mod budgets;
 mod explain;
 mod fields;
 mod holders;
+mod model;
 mod models;
 mod pace;
 mod renewal;
