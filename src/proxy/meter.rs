@@ -119,6 +119,14 @@ impl Meter {
         }
     }
 
+    /// How many bytes of an event that is not whole yet are kept here.
+    pub(super) fn held(&self) -> usize {
+        match &self.shape {
+            Shape::Events(events) => events.held(),
+            _ => 0,
+        }
+    }
+
     fn event(&mut self, event: &[u8]) -> Event {
         let Some(data) = sse::data(event) else { return Event::Pass };
         match self.dialect {

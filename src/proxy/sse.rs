@@ -96,6 +96,11 @@ impl Events {
         self.partial.is_empty()
     }
 
+    /// How long what is kept is.
+    pub(super) fn held(&self) -> usize {
+        self.partial.len()
+    }
+
     /// What came after the last whole event, when nothing more comes.
     pub(super) fn take_partial(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.partial)

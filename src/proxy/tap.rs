@@ -173,6 +173,11 @@ pub(super) fn passed(meter: &mut Meter, (kind, dialect): (Kind, Dialect), bytes:
     };
     let aligned = meter.at_boundary();
     let nulls = dialect.nulls(with_usage);
+    if aligned && !nulls.iter().any(|name| memchr::memmem::find(&bytes, name).is_some()) {
+        // The usual case: nothing in it that could have to go. What is no whole event yet is held back.
+        meter.events(&bytes, |_, _| {});
+        return bytes.slice(..bytes.len() - meter.held().min(bytes.len()));
+    }
     let (mut kept, mut edited) = (Vec::new(), false);
     meter.events(&bytes, |event, meaning| {
         if meaning == Event::OnlyUsage && !with_usage {
@@ -184,7 +189,6 @@ pub(super) fn passed(meter: &mut Meter, (kind, dialect): (Kind, Dialect), bytes:
             kept.extend_from_slice(event);
         }
     });
-    // The usual case: whole events, all of them the caller's.
     if aligned && meter.at_boundary() && !edited { bytes } else { kept.into() }
 }
 
