@@ -17,3 +17,5 @@ CREATE TABLE app_rules (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX ended_keys_by_key ON ended_keys (id, ended_at);
+
+ALTER TABLE member_limits ADD COLUMN models TEXT NOT NULL DEFAULT '[]';

@@ -1,5 +1,11 @@
 //! `/apps`: the connected apps of a person, as a page and as JSON, and the end of one.
-use super::{Console, form::Sent, keys::ago, plot::Plot};
+use super::{
+    Console,
+    budgets::{Bar, Budgets},
+    form::Sent,
+    keys::ago,
+    plot::Plot,
+};
 use crate::{
     guard::{Caller, NoCaller},
     model::{App, Hash, Key, Rights, Timestamp, User, UserId},
@@ -34,6 +40,8 @@ struct Apps<'a> {
 
 struct Row {
     app: Connected,
+    /// Of its live keys that have one.
+    budgets: Vec<Bar>,
     host: String,
     initial: String,
     used: String,
@@ -94,16 +102,10 @@ pub(super) async fn get(
         Err(NoSession::SignedOut) => return web::see_other("/sso/login?return_to=/apps"),
         Err(NoSession::Trouble(error)) => return Problem::unavailable(&error).into_response(),
     };
-    match console.apps(&session.user.id).await {
-        Ok(apps) => {
-            let now = console.clock.now();
-            Page(Apps {
-                site: &console.site,
-                user: &session.user,
-                rows: apps.into_iter().map(|app| Row::new(app, now)).collect(),
-                form_token: session.form_token(),
-            })
-            .apart()
+    match console.rows(&session.user.id).await {
+        Ok(rows) => {
+            let form_token = session.form_token();
+            Page(Apps { site: &console.site, user: &session.user, rows, form_token }).apart()
         }
         Err(error) => Problem::unavailable(&error).into_response(),
     }
@@ -189,6 +191,17 @@ impl Console {
         self.store.read(AppsOf { user: user.clone(), at, since: at.day() - DAYS + 1 }).await
     }
 
+    async fn rows(&self, user: &UserId) -> Result<Vec<Row>, store::Error> {
+        let (apps, now) = (self.apps(user).await?, self.clock.now());
+        let keys: Vec<Key> = apps.iter().flat_map(|app| app.keys.clone()).collect();
+        let mut budgets = Budgets::of(self, &keys).await?;
+        let row = |app: Connected| {
+            let own = app.keys.iter().filter_map(|key| budgets.of_key(key)).collect();
+            Row::new(app, own, now)
+        };
+        Ok(apps.into_iter().map(row).collect())
+    }
+
     async fn end_app(&self, user: UserId, app: String, act: Act) -> Result<bool, store::Error> {
         if app.contains('\0') {
             return Ok(false);
@@ -200,13 +213,14 @@ impl Console {
 }
 
 impl Row {
-    fn new(app: Connected, now: Timestamp) -> Self {
+    fn new(app: Connected, budgets: Vec<Bar>, now: Timestamp) -> Self {
         let (days, today) = (app.days.iter().map(|(day, usage)| (*day, *usage)), now.day());
         Self {
             host: App::host_of(&app.id),
             initial: App { id: app.id.clone(), name: app.name.clone() }.initial(),
             used: app.last_used_at.map_or("never used".into(), |at| ago(now, at)),
             plot: Plot::of(days, today - DAYS + 1..=today),
+            budgets,
             app,
         }
     }

@@ -69,6 +69,7 @@ pub struct KeyTeam {
     pub limits: KeptLimits,
     /// Of the owner in this team.
     pub member_limits: KeptLimits,
+    pub member_models: ModelList,
 }
 
 /// What a key is good for at a moment.
@@ -124,9 +125,11 @@ impl Key {
     /// Everybody's list of models that binds it.
     pub fn model_lists(&self) -> impl Iterator<Item = (&'static str, &ModelList)> {
         let own = [("the key", &self.models), ("the person", &self.owner.models)];
-        let team = self.team.as_ref().map(|team| ("the team", &team.models));
+        let team = self.team.as_ref().map(|team| {
+            [("the team", &team.models), ("the person in the team", &team.member_models)]
+        });
         let app = self.app_rules.as_ref().map(|rules| ("the app", &rules.models));
-        own.into_iter().chain(team).chain(app)
+        own.into_iter().chain(team.into_iter().flatten()).chain(app)
     }
 
     #[must_use]

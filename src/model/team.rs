@@ -38,6 +38,7 @@ pub struct Member {
     pub source: Source,
     /// In this team.
     pub limits: KeptLimits,
+    pub models: ModelList,
 }
 
 /// LiteLLM's names.

@@ -161,13 +161,14 @@ macro_rules! select_keys {
                  EXISTS (SELECT 1 FROM members WHERE members.team_id = keys.team_id
                          AND members.user_id = keys.user_id),
                  teams.limits,
-                 (SELECT limits FROM member_limits WHERE member_limits.team_id = keys.team_id
-                  AND member_limits.user_id = keys.user_id),
+                 member_limits.limits, member_limits.models,
                  keys.limits, keys.root_id, keys.root_limits, budgets.id, budgets.limits,
                  app_rules.models, app_rules.limits, app_rules.blocked, ",
             user_columns!(),
             " FROM keys JOIN users ON users.id = keys.user_id
              LEFT JOIN teams ON teams.id = keys.team_id
+             LEFT JOIN member_limits ON member_limits.team_id = keys.team_id
+                 AND member_limits.user_id = keys.user_id
              LEFT JOIN budgets ON budgets.id = keys.budget_id
              LEFT JOIN app_rules ON app_rules.app = keys.app ",
             $($rest)*
@@ -298,7 +299,17 @@ fn team(row: &mut Row) -> Result<Option<KeyTeam>, Error> {
         (row.take()?, row.take()?);
     let (models, blocked) = (models.unwrap_or_default(), blocked_at.is_some());
     let (limits, member_limits) = (limits.unwrap_or_default(), member_limits.unwrap_or_default());
-    Ok(id.map(|id| KeyTeam { id, alias, models, blocked, member, limits, member_limits }))
+    let member_models: Option<ModelList> = row.take()?;
+    Ok(id.map(|id| KeyTeam {
+        id,
+        alias,
+        models,
+        blocked,
+        member,
+        limits,
+        member_limits,
+        member_models: member_models.unwrap_or_default(),
+    }))
 }
 
 fn root(row: &mut Row) -> Result<Option<Root>, Error> {

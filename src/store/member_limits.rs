@@ -1,16 +1,17 @@
-//! What a member may spend in a team, and how fast: whoever put them there, by hand or by group.
+//! What a member may call and spend in a team, and how fast: whoever put them there, by hand or by group.
 use super::{
     Error, Operation, Tx,
     audit::{self, Act},
     changes::{self, Change},
     members::member_line,
 };
-use crate::model::{KeptLimits, LimitsPatch, NanoDollars, TeamId, UserId};
+use crate::model::{KeptLimits, LimitsPatch, ModelList, NanoDollars, TeamId, UserId};
 use serde_json::json;
 
 pub struct SetMemberLimits {
     pub team: TeamId,
     pub user: UserId,
+    pub models: Option<ModelList>,
     pub patch: LimitsPatch,
     pub act: Act,
 }
@@ -30,23 +31,29 @@ impl Operation for SetMemberLimits {
         if member.is_none() {
             return Ok(false);
         }
-        let found: Option<(KeptLimits,)> = tx
+        let found: Option<(KeptLimits, ModelList)> = tx
             .optional(
-                "SELECT limits FROM member_limits WHERE team_id = $1 AND user_id = $2",
+                "SELECT limits, models FROM member_limits WHERE team_id = $1 AND user_id = $2",
                 (&self.team, &self.user),
             )
             .await?;
-        let before = found.map(|(limits,)| limits).unwrap_or_default();
+        let (before, listed) = found.unwrap_or_default();
         let after: KeptLimits = self.patch.apply(&before).into();
+        let models = self.models.clone().unwrap_or_else(|| listed.clone());
         tx.run(
-            "INSERT INTO member_limits (team_id, user_id, limits) VALUES ($1, $2, $3)
-             ON CONFLICT (team_id, user_id) DO UPDATE SET limits = excluded.limits",
-            (&self.team, &self.user, &after),
+            "INSERT INTO member_limits (team_id, user_id, limits, models) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (team_id, user_id) DO UPDATE
+             SET limits = excluded.limits, models = excluded.models",
+            (&self.team, &self.user, &after, &models),
         )
         .await?;
         changes::insert(tx, &Change::User(self.user.clone()), self.act.at).await?;
         let entry = member_line(&self.act, "team.member_update", &self.team, &self.user);
-        let entry = entry.changing(json!({"limits": before}), json!({"limits": after}));
+        let (before, after) = (
+            json!({"limits": before, "models": listed}),
+            json!({"limits": after, "models": models}),
+        );
+        let entry = entry.changing(before, after);
         audit::insert(tx, &entry).await?;
         Ok(true)
     }

@@ -5,7 +5,7 @@ use super::{
     changes::{self, Change},
     leaving::{self, Who},
 };
-use crate::model::{KeptLimits, Member, Membership, Source, TeamId, TeamRole, UserId};
+use crate::model::{KeptLimits, Member, Membership, ModelList, Source, TeamId, TeamRole, UserId};
 use serde_json::json;
 
 /// The teams of a person, by name.
@@ -54,7 +54,8 @@ impl Operation for MembersOf {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
         let rows = tx
             .all(
-                "SELECT members.user_id, email, name, members.role, source, member_limits.limits
+                "SELECT members.user_id, email, name, members.role, source, member_limits.limits,
+                     member_limits.models
                  FROM members JOIN users ON users.id = members.user_id
                  LEFT JOIN member_limits ON member_limits.team_id = members.team_id
                      AND member_limits.user_id = members.user_id
@@ -273,6 +274,7 @@ impl FromRow for Member {
             role: row.take()?,
             source: row.take()?,
             limits: row.take::<Option<KeptLimits>>()?.unwrap_or_default(),
+            models: row.take::<Option<ModelList>>()?.unwrap_or_default(),
         })
     }
 }

@@ -2,7 +2,7 @@
 use super::{Actor, Manage, Refusal};
 use crate::{
     manage::body::Body,
-    model::{LimitsPatch, Team, TeamRole, UserId},
+    model::{LimitsPatch, ModelList, Team, TeamRole, UserId},
     store::{
         member_limits::SetMemberLimits,
         members::{AddMembers, RemoveMember},
@@ -26,7 +26,7 @@ pub(super) async fn add(
     if named.is_empty() {
         return Err(Refusal::field("member", "must say who: {\"role\": \"user\", \"user_id\": …}"));
     }
-    let limits = manage.member_limits(&mut body)?;
+    let rules = Rules::read(&manage, &mut body)?;
     body.done()?;
     let mut members = Vec::new();
     for one in named {
@@ -40,8 +40,8 @@ pub(super) async fn add(
         ));
     }
     for user in &users {
-        if !limits.is_empty() {
-            manage.limit_member(&actor, &team, user, limits.clone()).await?;
+        if rules.models.is_some() || !rules.limits.is_empty() {
+            manage.limit_member(&actor, &team, user, rules.clone()).await?;
         }
     }
     manage.guard.catch_up().await?;
@@ -70,7 +70,7 @@ pub(super) async fn delete(
     manage.answer_team(team.id.as_str(), &actor).await
 }
 
-/// What one member may spend in the team, and how fast; and their role, if it is said.
+/// What one member may call and spend in the team, and how fast; and their role, if it is said.
 pub(super) async fn update(
     State(manage): State<Manage>,
     actor: Actor,
@@ -79,11 +79,11 @@ pub(super) async fn update(
     let team = manage.run_team(&actor, &mut body).await?;
     let named = body.text("user_id")?.flatten().or(body.text("user_email")?.flatten());
     let role = body.text("role")?.flatten().map(|text| role_named(&text)).transpose()?;
-    let limits = manage.member_limits(&mut body)?;
+    let rules = Rules::read(&manage, &mut body)?;
     body.done()?;
     let named = named.ok_or_else(|| Refusal::field("user_id", "must say who is meant"))?;
     let user = manage.user_named(&named).await?.id;
-    manage.limit_member(&actor, &team, &user, limits).await?;
+    manage.limit_member(&actor, &team, &user, rules).await?;
     if let Some(role) = role {
         let act = actor.act(manage.entropy.draw(), manage.clock.now());
         let members = vec![(user.clone(), role)];
@@ -91,6 +91,20 @@ pub(super) async fn update(
     }
     manage.guard.catch_up().await?;
     manage.answer_team(team.id.as_str(), &actor).await
+}
+
+/// What binds a member's keys of the team.
+#[derive(Clone)]
+struct Rules {
+    models: Option<ModelList>,
+    limits: LimitsPatch,
+}
+
+impl Rules {
+    fn read(manage: &Manage, body: &mut Body) -> Result<Self, Refusal> {
+        let models = body.models()?.map(Option::unwrap_or_default);
+        Ok(Self { models, limits: manage.member_limits(body)? })
+    }
 }
 
 fn role_named(text: &str) -> Result<TeamRole, Refusal> {
@@ -137,11 +151,12 @@ impl Manage {
         actor: &Actor,
         team: &Team,
         user: &UserId,
-        patch: LimitsPatch,
+        rules: Rules,
     ) -> Result<(), Refusal> {
         let (team, user) = (team.id.clone(), user.clone());
         let act = actor.act(self.entropy.draw(), self.clock.now());
-        let set = SetMemberLimits { team, user, patch, act };
+        let Rules { models, limits } = rules;
+        let set = SetMemberLimits { team, user, models, patch: limits, act };
         let nobody = "user_id names nobody who is in this team";
         let found = self.store.write(set).await?;
         found.then_some(()).ok_or_else(|| Refusal::NoSuchUser(nobody.into()))

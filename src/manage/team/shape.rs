@@ -36,6 +36,9 @@ fn member(member: &Member) -> Value {
         // "hand", or "group": that goes when the provider's groups say so.
         "source": member.source,
     });
+    if !member.models.0.is_empty() {
+        shape["models"] = json!(member.models);
+    }
     let limits = &member.limits;
     if !limits.none() {
         limits::show(&mut shape, limits);

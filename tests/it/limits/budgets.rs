@@ -2,7 +2,7 @@
 use super::{CALL, call, gate, info, key, say, update};
 use crate::{
     spend::{PRICED, logs},
-    support::Gate,
+    support::{Gate, Seen},
 };
 use serde_json::{Value, json};
 
@@ -189,6 +189,12 @@ async fn a_person_sees_what_is_left_of_each_budget_that_binds_them() {
     ] {
         assert!(page.contains(says), "{says} in {page}");
     }
+    let apps = browser.client.get(format!("{}/apps", gate.url)).header("accept", "text/html");
+    let apps = Seen::of(apps).await.body;
+    assert!(
+        apps.contains("$0.000098 of $0.00020 spent<") && apps.contains("value=\"48\""),
+        "{apps}"
+    );
     let soft = json!({"user_id": ada, "soft_budget": 0.00005});
     update(&gate, "/user/update", soft).await;
     let page = browser.get("/").await.body;

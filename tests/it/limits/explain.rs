@@ -31,7 +31,7 @@ async fn the_dry_run_names_the_rule_that_the_real_call_is_refused_by() {
         .iter()
         .map(|rule| rule["rule"].as_str().unwrap())
         .collect();
-    let lists = ["key_model_access_denied"; 3];
+    let lists = ["key_model_access_denied"; 4];
     let last = ["model_not_found", "model_price_unknown", "budget", "requests"];
     assert_eq!(rules, [&["key"][..], &lists, &last].concat());
     for _ in 0..2 {

@@ -160,6 +160,46 @@ async fn a_group_s_name_in_a_list_allows_its_models_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_member_s_models_bind_their_keys_of_that_team_and_no_others() {
+    let gate = gate("models_member").await;
+    for id in ["ada", "bob"] {
+        gate.manage("/user/new", MASTER_KEY, json!({"user_id": id, "auto_create_key": false}))
+            .await;
+    }
+    let members = json!([{"role": "user", "user_id": "ada"}, {"role": "user", "user_id": "bob"}]);
+    let team = json!({"team_id": "red", "members_with_roles": members});
+    assert_eq!(gate.manage("/team/new", MASTER_KEY, team).await.status, 200);
+    let models = json!({"team_id": "red", "user_id": "ada", "models": ["cheap"]});
+    update(&gate, "/team/member_update", models).await;
+    let ada = key(&gate, json!({"user_id": "ada", "team_id": "red"})).await;
+    let bob = key(&gate, json!({"user_id": "bob", "team_id": "red"})).await;
+    let own = key(&gate, json!({"user_id": "ada"})).await;
+    let refused = call(&gate, &ada, 5).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert_eq!(call_of(&gate, &ada, "other").await.status, 200);
+    for free in [&bob, &own] {
+        assert_eq!(call(&gate, free, 5).await.status, 200);
+    }
+    let asked = json!({"key": ada, "model": "priced"});
+    let said = gate.manage("/key/explain", MASTER_KEY, asked).await.json();
+    assert_eq!(said["refused_by"]["of"], "the person in the team");
+    let shown = gate.get("/team/info?team_id=red", MASTER_KEY).await.json();
+    let member = shown["team_info"]["members_with_roles"][0].clone();
+    assert_eq!((&member["user_id"], &member["models"]), (&json!("ada"), &json!(["cheap"])));
+    // What is not named stays; null clears.
+    let cap = json!({"team_id": "red", "user_id": "ada", "max_budget_in_team": 1});
+    update(&gate, "/team/member_update", cap).await;
+    assert_eq!(call(&gate, &ada, 5).await.status, 403);
+    update(
+        &gate,
+        "/team/member_update",
+        json!({"team_id": "red", "user_id": "ada", "models": null}),
+    )
+    .await;
+    assert_eq!(call(&gate, &ada, 5).await.status, 200);
+}
+
+#[tokio::test]
 async fn allowed_routes_bind_calls_and_are_told_apart_from_lists() {
     let gate = gate("models_routes").await;
     let of = |key: &str, path: &'static str, model: &'static str| {
