@@ -40,8 +40,8 @@ struct Apps<'a> {
 
 struct Row {
     app: Connected,
-    /// Of its live keys that have one.
-    budgets: Vec<Bar>,
+    /// Its live keys, and what is left of their budgets.
+    keys: Vec<(Key, Option<Bar>)>,
     host: String,
     initial: String,
     used: String,
@@ -196,8 +196,8 @@ impl Console {
         let keys: Vec<Key> = apps.iter().flat_map(|app| app.keys.clone()).collect();
         let mut budgets = Budgets::of(self, &keys).await?;
         let row = |app: Connected| {
-            let own = app.keys.iter().filter_map(|key| budgets.of_key(key)).collect();
-            Row::new(app, own, now)
+            let keys = app.keys.iter().map(|key| (key.clone(), budgets.of_key(key))).collect();
+            Row::new(app, keys, now)
         };
         Ok(apps.into_iter().map(row).collect())
     }
@@ -213,14 +213,14 @@ impl Console {
 }
 
 impl Row {
-    fn new(app: Connected, budgets: Vec<Bar>, now: Timestamp) -> Self {
+    fn new(app: Connected, keys: Vec<(Key, Option<Bar>)>, now: Timestamp) -> Self {
         let (days, today) = (app.days.iter().map(|(day, usage)| (*day, *usage)), now.day());
         Self {
             host: App::host_of(&app.id),
             initial: App { id: app.id.clone(), name: app.name.clone() }.initial(),
             used: app.last_used_at.map_or("never used".into(), |at| ago(now, at)),
             plot: Plot::of(days, today - DAYS + 1..=today),
-            budgets,
+            keys,
             app,
         }
     }

@@ -192,7 +192,7 @@ async fn a_person_sees_what_is_left_of_each_budget_that_binds_them() {
     let apps = browser.client.get(format!("{}/apps", gate.url)).header("accept", "text/html");
     let apps = Seen::of(apps).await.body;
     assert!(
-        apps.contains("$0.000098 of $0.00020 spent<") && apps.contains("value=\"48\""),
+        apps.contains("· $0.000098 of $0.00020 spent<") && apps.contains("value=\"48\""),
         "{apps}"
     );
     let soft = json!({"user_id": ada, "soft_budget": 0.00005});
