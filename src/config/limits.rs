@@ -69,15 +69,21 @@ impl LimitRules {
         }
     }
 
-    /// The same of a key that an app gets: what it wants is cut down to the bound.
+    /// The same of a key that an app gets: what it wants is cut down to the bound, and begins anew no sooner.
     #[must_use]
     pub fn of_app(&self, asked: Option<&Limit>) -> Limits {
-        let asked = asked.map(Limit::limits).unwrap_or_default();
         let bound = &self.bound.limits;
+        let whole = |asked: Limits| asked.or(&self.default.limits).or(bound);
+        let Some(asked) = asked.map(Limit::limits) else { return whole(Limits::default()) };
         let max_budget =
             asked.max_budget.map(|own| bound.max_budget.map_or(own, |most| own.min(most)));
-        let asked = Limits { max_budget, ..asked };
-        asked.or(&self.default.limits).or(bound)
+        let sooner = |window: &Window| bound.budget_duration.is_some_and(|b| *window < b);
+        let budget_duration = match asked.budget_duration {
+            Some(window) if sooner(&window) => bound.budget_duration,
+            // Never, if that is what was asked: no other setting says otherwise.
+            said => said,
+        };
+        Limits { max_budget, budget_duration, ..whole(Limits::default()) }
     }
 }
 

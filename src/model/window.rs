@@ -31,6 +31,22 @@ impl std::str::FromStr for Window {
     }
 }
 
+/// By how much time there is in it; a month as in February.
+impl PartialOrd for Window {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        let seconds = |window: &Self| match window {
+            Self::Every(lifetime) => lifetime.seconds(),
+            Self::Calendar(Each::Daily) => 86_400,
+            Self::Calendar(Each::Weekly) => 7 * 86_400,
+            Self::Calendar(Each::Monthly) => 28 * 86_400,
+        };
+        match (seconds(self).cmp(&seconds(other)), self == other) {
+            (std::cmp::Ordering::Equal, false) => None,
+            (order, _) => Some(order),
+        }
+    }
+}
+
 impl Window {
     /// For a person: `every 30 days`, `monthly`.
     #[must_use]

@@ -64,6 +64,26 @@ async fn k27_the_page_offers_at_most_the_tightest_cap_and_no_form_gets_more() {
     assert_eq!((&key["max_budget"], &key["budget_duration"]), (&json!(100.0), &json!("monthly")));
     let seen = answer(&browser, &open().await, &[("answer", "allow"), ("budget", "")]).await;
     assert_eq!(info(&gate, &seen).await["max_budget"], 5.0, "what the settings give");
+    // In all is in all, whatever the settings give others; and no sooner anew than the bound.
+    let settings =
+        settings.replace("max_budget = \"5\"", "max_budget = \"5\"\nbudget_duration = \"monthly\"");
+    let settings = settings
+        .replace("max_budget = \"100\"", "max_budget = \"100\"\nbudget_duration = \"weekly\"");
+    let gate = gate.restarted_with(&settings).await;
+    let browser = gate.browser_of("ada").await;
+    let open = async || browser.open(TO, "").await;
+    for (each, becomes) in [
+        ("", Value::Null),
+        ("daily", json!("weekly")),
+        ("weekly", json!("weekly")),
+        ("monthly", json!("monthly")),
+    ] {
+        let fields = [("answer", "allow"), ("budget", "3"), ("budget_each", each)];
+        let seen = answer(&browser, &open().await, &fields).await;
+        assert_eq!(info(&gate, &seen).await["budget_duration"], becomes, "{each}");
+    }
+    let seen = answer(&browser, &open().await, &[("answer", "allow"), ("budget", "")]).await;
+    assert_eq!(info(&gate, &seen).await["budget_duration"], "monthly");
     // The person has less, in their team less still.
     let post = async |path: &str, fields: Value| {
         let seen = gate.manage(path, MASTER_KEY, fields).await;
