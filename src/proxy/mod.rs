@@ -9,6 +9,7 @@ mod demo;
 mod estimate;
 mod forward;
 mod headers;
+mod limited;
 mod lost;
 mod mask;
 mod meter;

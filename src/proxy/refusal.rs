@@ -1,5 +1,5 @@
 //! Why a call is not answered by a model, in the words of the caller's protocol.
-use super::admit::Limited;
+use super::limited::Limited;
 use crate::{guard::NoCaller, model::Route, store};
 use axum::{
     Json,

@@ -3,7 +3,7 @@ use super::{
     Error, FromRow, Operation, Row, Tx,
     audit::{self, Act},
     changes::{self, Change},
-    users_change::{is_retired, retire},
+    retired_ids::{is_retired, retire},
 };
 use crate::model::{KeptLimits, LimitsPatch, Timestamp};
 use serde_json::json;

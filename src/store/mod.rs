@@ -36,6 +36,7 @@ mod migrate;
 pub mod polls;
 mod postgres;
 pub mod requests;
+mod retired_ids;
 pub mod sessions;
 pub mod sign_in;
 pub mod signins;

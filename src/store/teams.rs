@@ -5,8 +5,8 @@ use super::{
     changes::{self, Change},
     keys_end::{EndKeys, Which},
     members,
+    retired_ids::{is_retired, retire},
     users::service_id,
-    users_change::{is_retired, retire},
 };
 use crate::model::{
     LimitsPatch, MetadataPatch, ModelList, Team, TeamId, TeamRole, Timestamp, UserId,

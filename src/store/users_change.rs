@@ -7,11 +7,10 @@ use super::{
     keys_end::{EndKeys, Which},
     leaving::{Leave, Who},
     members,
+    retired_ids::{is_retired, retire},
     users::{EnsureDefault, FindUsers, Listed, find},
 };
-use crate::model::{
-    LimitsPatch, MetadataPatch, ModelList, Role, TeamId, TeamRole, Timestamp, User, UserId,
-};
+use crate::model::{LimitsPatch, MetadataPatch, ModelList, Role, TeamId, TeamRole, User, UserId};
 use serde_json::{Value, json};
 
 /// Somebody is made in advance: they may have teams and keys before they first sign in.
@@ -272,18 +271,6 @@ impl Operation for DeleteUser {
         audit::insert(tx, &entry.changing(as_json(&gone), json!({}))).await?;
         Ok(true)
     }
-}
-
-/// An id that somebody chose is never used for another (row O12).
-pub(super) async fn retire(tx: &mut Tx<'_>, id: &str, at: Timestamp) -> Result<(), Error> {
-    tx.run("INSERT INTO retired_ids (id, at) VALUES ($1, $2) ON CONFLICT DO NOTHING", (id, at))
-        .await
-}
-
-pub(super) async fn is_retired(tx: &mut Tx<'_>, id: &str) -> Result<bool, Error> {
-    let found: Option<(String,)> =
-        tx.optional("SELECT id FROM retired_ids WHERE id = $1", (id,)).await?;
-    Ok(found.is_some())
 }
 
 fn as_json(listed: &Listed) -> Value {

@@ -81,6 +81,7 @@ async fn nothing_scans_a_table_that_grows() {
         "members",
         "polls",
         "requests",
+        "retired_ids",
         "sessions",
         "sign_in",
         "signins",
