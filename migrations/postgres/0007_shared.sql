@@ -16,6 +16,16 @@ CREATE TABLE app_rules (
     blocked BOOLEAN NOT NULL
 );
 
-CREATE INDEX ended_keys_by_key ON ended_keys (id, ended_at);
+-- Until when a secret that was replaced goes on working; null: it does not.
+ALTER TABLE ended_keys ADD COLUMN works_until BIGINT;
+CREATE INDEX ended_keys_by_key ON ended_keys (id, works_until);
+
+-- The key that a key was made with, whatever limits either has.
+ALTER TABLE keys ADD COLUMN parent_id TEXT;
+UPDATE keys SET parent_id = root_id;
+CREATE INDEX keys_by_parent ON keys (parent_id);
+
+-- Rules of an app hold whatever the letters' case: an editor finds its extension by either.
+CREATE INDEX keys_by_app_rule ON keys (LOWER(app));
 
 ALTER TABLE member_limits ADD COLUMN models TEXT NOT NULL DEFAULT '[]';

@@ -122,8 +122,12 @@ struct Rows(usize);
 impl FromSetting for Rows {
     fn from_setting(raw: Raw, _: &Path, _: &BTreeMap<String, String>) -> Result<Self, String> {
         const WHAT: &str = "must be a number of calls from 16 to 1000000";
-        let number =
-            if let Raw::Integer(number) = raw { usize::try_from(number).ok() } else { None };
+        let number = match raw {
+            Raw::Integer(number) => usize::try_from(number).ok(),
+            // As the environment has it.
+            Raw::Text(text) => text.parse().ok(),
+            _ => None,
+        };
         let number = number.filter(|number| (16..=1_000_000).contains(number));
         number.map(Self).ok_or_else(|| WHAT.into())
     }

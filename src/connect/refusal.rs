@@ -32,7 +32,7 @@ pub enum Refusal {
     NotInTeam,
     /// By an admin, for everybody.
     AppBlocked,
-    /// A key with limits of its own, made with another that has some.
+    /// A key with limits of its own, made with another that has some; or a secret that was replaced.
     Bound,
     /// The person's role may look, not make keys.
     LooksOnly,
@@ -115,7 +115,8 @@ impl Refusal {
             }
             Self::Bound => (
                 "This key makes no other keys",
-                "It has limits of its own, and so has the key it was made with. Connect the app in a browser.",
+                "It has limits of its own, and so has the key it was made with; or it was renewed since. Connect the \
+                 app in a browser.",
             ),
             Self::NoPerson => ("This key is a team\u{2019}s own", "A person must connect the app."),
             Self::Blocked => (

@@ -83,6 +83,9 @@ impl Journey {
         if key.child_ends(at, self.settings.key_lifetime, self.settings.renew_within) <= at {
             return Err(Refusal::SignInAgain);
         }
+        if !key.may_beget() {
+            return Err(Refusal::Bound);
+        }
         if key.is_service() {
             return Err(Refusal::NoPerson);
         }

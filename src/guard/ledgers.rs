@@ -268,7 +268,7 @@ fn bound_by(key: &Key) -> Vec<Bound<'_>> {
         bound.push(of_budget(&budget.id, &budget.limits));
     }
     if let (Some(rules), Some(app)) = (&key.app_rules, &key.app) {
-        bound.push(of_app(app, &rules.limits));
+        bound.push(of_app(&App::rule_of(app), &rules.limits));
     }
     bound
 }
@@ -363,6 +363,9 @@ impl Reservation {
             }
             if limits.counts_money() {
                 booked.push((account.holder.ledger_of(limits.epoch), began));
+            }
+            if let Some(days) = account.holder.days() {
+                booked.push((days, Timestamp(now.day().saturating_mul(86_400))));
             }
         }
         booked

@@ -1,7 +1,7 @@
 //! Keys in memory, by the whole hash of their secret (advisory CVE-2026-35030: never by a part of it).
 use super::{Accounts, Leash};
 use crate::{
-    model::{Hash, Key},
+    model::{App, Hash, Key},
     store::changes::Change,
 };
 use std::{
@@ -79,7 +79,7 @@ impl Table {
             Change::Key(id) => key.id == *id,
             Change::User(user) => key.user == *user,
             Change::Team(team) => key.team.as_ref().is_some_and(|t| t.id == *team),
-            Change::App(app) => key.app.as_ref() == Some(app),
+            Change::App(app) => key.app.as_deref().map(App::rule_of).as_ref() == Some(app),
             Change::Budget(id) => key.budget.as_ref().is_some_and(|budget| budget.id == *id),
             Change::All => true,
         };

@@ -78,11 +78,20 @@ impl Actor {
     /// Making and changing: an admin's, or a person's own key that no app got.
     pub fn must_change(&self) -> Result<(), Refusal> {
         self.must_not_be_bound()?;
+        self.must_be_current()?;
         let text = "Your role may look, not make or change.";
         self.rights.changes().then_some(()).ok_or(Refusal::Forbidden(text))
     }
 
+    /// Whoever still has a secret that was replaced calls models with it for a while, and changes nothing.
+    fn must_be_current(&self) -> Result<(), Refusal> {
+        let replaced = self.key().is_some_and(|key| key.in_grace);
+        let text = "This key has been renewed: use its new secret.";
+        (!replaced).then_some(()).ok_or(Refusal::Forbidden(text))
+    }
+
     pub fn must_be_admin(&self) -> Result<(), Refusal> {
+        self.must_be_current()?;
         self.is_admin().then_some(()).ok_or(Refusal::Forbidden("Only an admin may do this."))
     }
 

@@ -47,7 +47,7 @@ async fn update(
 fn good_id(text: &str) -> Result<String, Refusal> {
     let good = text.len() <= LONGEST_ID && !text.contains(char::is_control);
     if good {
-        return Ok(text.to_owned());
+        return Ok(App::rule_of(text));
     }
     Err(Refusal::field("app", "must be an app's id, as /key/list shows it"))
 }

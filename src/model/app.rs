@@ -51,6 +51,12 @@ impl App {
         Self { id, name }
     }
 
+    /// Under which name its rules stand: an editor finds its extension whatever the letters' case.
+    #[must_use]
+    pub fn rule_of(id: &str) -> String {
+        id.to_ascii_lowercase()
+    }
+
     /// Whether it is known by where its keys go, and not only as something on this computer.
     #[must_use]
     pub fn has_a_name(&self) -> bool {

@@ -29,6 +29,8 @@ pub struct Key {
     pub limits: KeptLimits,
     /// The key it was made with, or that one's: they spend together.
     pub root: Option<Root>,
+    /// Seen by the secret before its last renewal: that one calls models for a while, and does nothing else.
+    pub in_grace: bool,
     /// A ledger that several keys share.
     pub budget: Option<KeyBudget>,
     pub app_rules: Option<Box<AppRules>>,
@@ -150,15 +152,18 @@ impl Key {
     }
 
     /// Whether a key that it makes would be bound by all that binds it: of two keys before it, one shares its ledger.
+    /// And whether it is the key's own secret of now that asks.
     #[must_use]
     pub fn may_beget(&self) -> bool {
-        self.limits.none() || self.root.as_ref().is_none_or(|root| root.limits.none())
+        let by_root = self.root.as_ref().is_some_and(|root| !root.limits.none());
+        !self.in_grace && (self.limits.none() || !by_root)
     }
 
-    /// Whether limits of its own, or of the keys it spends with, bind it.
+    /// Whether limits of its own, or of what it spends with, bind it.
     #[must_use]
     pub fn is_limited(&self) -> bool {
-        !self.limits.none() || self.root.as_ref().is_some_and(|root| !root.limits.none())
+        let by_root = self.root.as_ref().is_some_and(|root| !root.limits.none());
+        !self.limits.none() || by_root || self.budget.is_some()
     }
 
     /// Whether anybody counts what it spends.
@@ -174,11 +179,16 @@ impl Key {
         self.all_limits().any(|(_, limits)| limits.has_budget_for(model))
     }
 
-    /// Whether what it spends counts against the other as well.
+    /// Whether all that binds the other, of its own and of the keys it spends with, binds this one too.
     #[must_use]
-    pub fn spends_with(&self, other: &Self) -> bool {
-        let shared = other.root.as_ref().map_or(&other.id, |root| &root.id);
-        self.id == *shared || self.root.as_ref().is_some_and(|root| root.id == *shared)
+    pub fn is_bound_like(&self, other: &Self) -> bool {
+        let shares =
+            |id: &KeyId| self.id == *id || self.root.as_ref().is_some_and(|root| root.id == *id);
+        let own = other.limits.none() || shares(&other.id);
+        let root = other.root.as_ref().filter(|root| !root.limits.none());
+        let budget = |key: &Self| key.budget.as_ref().map(|budget| budget.id.clone());
+        own && root.is_none_or(|root| shares(&root.id))
+            && budget(other).is_none_or(|id| budget(self) == Some(id))
     }
 
     /// A team's own, with no person behind it.

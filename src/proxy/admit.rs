@@ -2,7 +2,6 @@
 use super::{
     Proxy,
     catalog::Model,
-    estimate::about,
     limited::Limited,
     refusal::{Dialect, Reason},
     request::Head,
@@ -22,9 +21,9 @@ impl Proxy {
         caller: &Caller,
         model: &Model,
         head: &Head,
-        length: usize,
+        input: i64,
     ) -> Result<Reservation, Reason> {
-        let (input, output) = (about(length), longest(&model.facts, head));
+        let output = longest(&model.facts, head);
         let cost = match model.tariff.price.most(input, output) {
             Some(cost) => cost,
             None if self.limits.allow_unpriced || !caller.key.has_budget_for(&model.name) => {

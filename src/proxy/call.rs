@@ -84,8 +84,11 @@ impl Call {
 
     /// Books it; what comes later does not count.
     pub(super) fn end(&mut self, how: End) {
-        let Some(slot) = self.slot.take() else { return };
+        if self.slot.is_none() {
+            return;
+        }
         let counted = self.meter.counted(how == End::Whole);
+        let Some(slot) = self.slot.take() else { return };
         if how == End::Failed {
             self.metrics.upstream_failed(&self.upstream.name);
         }

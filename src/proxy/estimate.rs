@@ -6,6 +6,10 @@ use serde_json::Value;
 
 /// Of what is produced so many bytes are kept; what comes later counts as those did.
 const LONGEST_SAMPLE: usize = 16 << 10;
+/// A piece that is larger is no token or two.
+const LARGE_PIECE: usize = 2 << 10;
+/// A picture, whatever its size in bytes: about what providers count for a large one.
+const IMAGE: i64 = 1_000;
 /// A prompt of so many bytes is kept whole; of a longer one three parts of it.
 const SHORT_PROMPT: usize = 8 << 10;
 /// What frames a message, as OpenAI's guide to counting has it.
@@ -41,26 +45,65 @@ fn scaled(tokens: i64, part: usize, whole: usize) -> i64 {
     i64::try_from((i128::from(tokens) * whole + part - 1) / part).unwrap_or(i64::MAX)
 }
 
+/// The last place up to there at which a text can be cut.
+fn floor(text: &str, most: usize) -> usize {
+    let most = most.min(text.len());
+    (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 /// What was asked, as far as it is kept while the answer comes.
 pub(super) struct Prompt {
     kept: Bytes,
+    /// Without pictures.
     length: usize,
+    images: i64,
+}
+
+/// What stands before the base64 of a picture, in either protocol.
+const PICTURES: [&[u8]; 3] = [b";base64,", b"\"data\":\"", b"\"data\": \""];
+/// Shorter ones are as likely to be words.
+const SMALLEST_PICTURE: usize = 256;
+
+/// How many pictures a large body has, and how many bytes they take.
+fn pictures(body: &[u8]) -> (i64, usize) {
+    let (mut count, mut bytes) = (0, 0);
+    for mark in PICTURES {
+        for at in memchr::memmem::find_iter(body, mark) {
+            let data = &body[at + mark.len()..];
+            let length = memchr::memchr(b'"', data).unwrap_or(data.len());
+            // A data URL in a member called data is found once.
+            if length >= SMALLEST_PICTURE && !data.starts_with(b"data:") {
+                (count, bytes) = (count + 1, bytes + length);
+            }
+        }
+    }
+    (count, bytes)
 }
 
 impl Prompt {
     pub(super) fn of(body: &Bytes) -> Self {
         let length = body.len();
         if length <= SHORT_PROMPT {
-            return Self { kept: body.clone(), length };
+            return Self { kept: body.clone(), length, images: 0 };
         }
-        // A copy, so that the body itself can go as soon as it is sent.
+        let (images, bytes) = pictures(body);
+        // A copy, so that the body itself can go as soon as it is sent. Beside pictures no part is sure to be text.
         let part = SHORT_PROMPT / 3;
         let starts = [0, (length - part) / 2, length - part];
+        let starts = if images > 0 { &[][..] } else { &starts[..] };
         let kept: Vec<u8> = starts.iter().flat_map(|&at| &body[at..at + part]).copied().collect();
-        Self { kept: kept.into(), length }
+        Self { kept: kept.into(), length: length.saturating_sub(bytes), images }
+    }
+
+    /// For what must be known before a call leaves: about four bytes are a token.
+    pub(super) fn at_most(&self) -> i64 {
+        about(self.length).saturating_add(self.images.saturating_mul(IMAGE))
     }
 
     pub(super) fn tokens(&self) -> i64 {
+        if self.kept.is_empty() {
+            return self.at_most();
+        }
         if self.length == self.kept.len()
             && let Ok(body) = serde_json::from_slice::<Value>(&self.kept)
         {
@@ -160,6 +203,11 @@ struct Function {
 impl Produced {
     /// An event of a stream that may carry text.
     pub(super) fn piece(&mut self, data: &[u8]) {
+        if data.len() > LARGE_PIECE {
+            // Nearly all of it is text.
+            self.unread += data.len();
+            return;
+        }
         if self.pieces.len() + data.len() > LONGEST_SAMPLE {
             self.beyond += 1;
             return;
@@ -179,6 +227,9 @@ impl Produced {
             }
             _ => self.unread = json.len(),
         }
+        let sample = floor(&self.whole, LONGEST_SAMPLE);
+        self.unread += self.whole.len() - sample;
+        self.whole.truncate(sample);
     }
 
     pub(super) fn tokens(&self) -> i64 {
@@ -250,6 +301,18 @@ mod tests {
         }
         assert!((9_500..10_100).contains(&produced.tokens()), "{}", produced.tokens());
         assert!(produced.pieces.len() <= LONGEST_SAMPLE);
+        let mut large = Produced::default();
+        large.piece(
+            format!("{{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}", "word ".repeat(4000))
+                .as_bytes(),
+        );
+        assert!((4_500..5_500).contains(&large.tokens()), "{}", large.tokens());
+        large.whole(format!("{{\"choices\":[\"{}\"]}}", "word \u{e9}".repeat(100_000)).as_bytes());
+        assert!(
+            large.whole.len() <= LONGEST_SAMPLE && large.tokens() > 150_000,
+            "{}",
+            large.tokens()
+        );
         let mut whole = Produced::default();
         whole.whole(b"{\"id\":\"x\",\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"role\":\"assistant\",\"content\":\"Hi there\"}}]}");
         assert_eq!(whole.tokens(), 3);
@@ -267,6 +330,15 @@ mod tests {
         let long = Prompt::of(&body(10_000));
         assert!(long.kept.len() <= SHORT_PROMPT);
         assert!((99_000..103_000).contains(&long.tokens()), "{}", long.tokens());
+        let picture = "iVBORw0KGgo".repeat(100_000);
+        for member in [
+            format!("\"image_url\":{{\"url\":\"data:image/png;base64,{picture}\"}}"),
+            format!("\"source\":{{\"type\":\"base64\",\"data\":\"{picture}\"}}"),
+            format!("\"data\":\"data:image/png;base64,{picture}\""),
+        ] {
+            let prompt = Prompt::of(&Bytes::from(format!("{{\"messages\":[{{{member}}}]}}")));
+            assert!((1_000..1_100).contains(&prompt.tokens()), "{}", prompt.tokens());
+        }
         for odd in ["", "{", "\u{1F600}", "[[[[1]]]]"] {
             assert!(Prompt::of(&Bytes::from(odd)).tokens() <= 4);
         }

@@ -148,8 +148,9 @@ impl Proxy {
             && !head.asks_usage
             && model.upstream.inject_usage;
         let slot = self.books.slot().await?;
-        let reservation = self.admit(caller, model, head, body.len())?;
-        let meter = Meter::new(dialect, Prompt::of(&body));
+        let prompt = Prompt::of(&body);
+        let reservation = self.admit(caller, model, head, prompt.at_most())?;
+        let meter = Meter::new(dialect, prompt);
         let parts = (meter, self.metrics.clone(), here);
         let mut call =
             Call::new((slot, reservation), &caller.key, model, self.clock.clone(), parts);

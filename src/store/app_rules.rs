@@ -1,10 +1,11 @@
-//! What binds the keys of an app, whoever connected it. An app without a row is bound by nothing.
+//! What binds the keys of an app, whoever connected it. An app without a row is bound by nothing. Apps stand here by
+//! [`App::rule_of`] their id.
 use super::{
     Error, Operation, Tx,
     audit::{self, Act},
     changes::{self, Change},
 };
-use crate::model::{AppRules, KeptLimits, LimitsPatch, ModelList};
+use crate::model::{App, AppRules, KeptLimits, LimitsPatch, ModelList};
 use serde_json::{Value, json};
 
 pub struct SetAppRules {
@@ -55,7 +56,7 @@ async fn find(tx: &mut Tx<'_>, app: &str) -> Result<Option<AppRules>, Error> {
 
 /// Whether nobody may connect it.
 pub(super) async fn is_blocked(tx: &mut Tx<'_>, app: &str) -> Result<bool, Error> {
-    Ok(find(tx, app).await?.is_some_and(|rules| rules.blocked))
+    Ok(find(tx, &App::rule_of(app)).await?.is_some_and(|rules| rules.blocked))
 }
 
 /// An app's rules, and how many keys are bound by them.
@@ -66,7 +67,7 @@ impl Operation for AppRulesOf {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
         let rules = find(tx, &self.0).await?.unwrap_or_default();
-        let (keys,) = tx.one("SELECT COUNT(*) FROM keys WHERE app = $1", (&self.0,)).await?;
+        let (keys,) = tx.one("SELECT COUNT(*) FROM keys WHERE LOWER(app) = $1", (&self.0,)).await?;
         Ok((rules, keys))
     }
 }

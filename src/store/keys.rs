@@ -91,9 +91,9 @@ async fn spend_with(tx: &mut Tx<'_>, child: &KeyId, parent: &KeyId) -> Result<()
         _ => (parent.clone(), own),
     };
     tx.run(
-        "UPDATE keys SET root_id = $2, root_limits = $3, budget_id = COALESCE(budget_id, $4)
-         WHERE id = $1",
-        (child, root, limits, budget),
+        "UPDATE keys SET root_id = $2, root_limits = $3, budget_id = COALESCE(budget_id, $4),
+             parent_id = $5 WHERE id = $1",
+        (child, root, limits, budget, parent),
     )
     .await
 }
@@ -170,7 +170,7 @@ macro_rules! select_keys {
              LEFT JOIN member_limits ON member_limits.team_id = keys.team_id
                  AND member_limits.user_id = keys.user_id
              LEFT JOIN budgets ON budgets.id = keys.budget_id
-             LEFT JOIN app_rules ON app_rules.app = keys.app ",
+             LEFT JOIN app_rules ON app_rules.app = LOWER(keys.app) ",
             $($rest)*
         )
     };
@@ -204,17 +204,18 @@ impl Operation for KeyByHash {
         if let Some(key) = key {
             return Ok(Presented::Key(Box::new(key)));
         }
-        let ended: Option<(KeyId, UserId, Option<String>, Timestamp)> = tx
+        let ended: Option<(KeyId, UserId, Option<String>, Option<Timestamp>)> = tx
             .optional(
-                "SELECT id, user_id, app, ended_at FROM ended_keys WHERE hash = $1",
+                "SELECT id, user_id, app, works_until FROM ended_keys WHERE hash = $1",
                 (self.hash,),
             )
             .await?;
-        let Some((id, user, app, end)) = ended else { return Ok(Presented::Unknown) };
+        let Some((id, user, app, until)) = ended else { return Ok(Presented::Unknown) };
         // Renewed, and the secret before may go on for a while.
-        if self.at < end
+        if let Some(end) = until.filter(|end| self.at < *end)
             && let Some(mut key) = KeyById(id.clone()).run(tx).await?
         {
+            key.in_grace = true;
             key.expires_at = Some(key.expires_at.map_or(end, |own| own.min(end)));
             return Ok(Presented::Key(Box::new(key)));
         }
@@ -284,6 +285,7 @@ impl FromRow for Key {
             team: team(row)?,
             limits: row.take()?,
             root: root(row)?,
+            in_grace: false,
             budget: budget(row)?,
             app_rules: app_rules(row)?,
             owner: User::from_row(row)?,

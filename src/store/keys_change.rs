@@ -30,7 +30,7 @@ impl Operation for UpdateKey {
         }
         let Some(mut key) = hold(tx, &self.id).await? else { return Ok(None) };
         let before = as_json(&key);
-        if !change(tx, &mut key, &self.patch).await? {
+        if !change(tx, &mut key, (&self.patch, self.act.at)).await? {
             return Ok(None);
         }
         tx.run("UPDATE keys SET blocked = $2 WHERE id = $1", (&key.id, key.blocked)).await?;
@@ -44,7 +44,11 @@ impl Operation for UpdateKey {
 }
 
 /// The key and its row get what the patch says. `false`: the budget that it names is gone.
-async fn change(tx: &mut Tx<'_>, key: &mut Key, patch: &KeyPatch) -> Result<bool, Error> {
+async fn change(
+    tx: &mut Tx<'_>,
+    key: &mut Key,
+    (patch, at): (&KeyPatch, Timestamp),
+) -> Result<bool, Error> {
     patch.apply(key);
     if let Some(budget) = &patch.budget {
         if let Some(id) = budget
@@ -52,9 +56,24 @@ async fn change(tx: &mut Tx<'_>, key: &mut Key, patch: &KeyPatch) -> Result<bool
         {
             return Ok(false);
         }
+        let before = key.budget.as_ref().map(|budget| budget.id.clone());
         tx.run("UPDATE keys SET budget_id = $2 WHERE id = $1", (&key.id, budget)).await?;
-        // The keys that were made with it go on spending together with it.
-        tx.run("UPDATE keys SET budget_id = $2 WHERE root_id = $1", (&key.id, budget)).await?;
+        // The keys that were made with it, and with those, go on spending together with it.
+        let made: Vec<(KeyId,)> = tx
+            .all(
+                "WITH RECURSIVE made (id) AS (
+                     SELECT id FROM keys WHERE parent_id = $1
+                     UNION SELECT keys.id FROM keys JOIN made ON keys.parent_id = made.id
+                 )
+                 UPDATE keys SET budget_id = $2
+                 WHERE id IN (SELECT id FROM made) AND budget_id IS NOT DISTINCT FROM $3
+                 RETURNING id",
+                (&key.id, budget, before),
+            )
+            .await?;
+        for (child,) in made {
+            changes::insert(tx, &Change::Key(child), at).await?;
+        }
     }
     tx.run(
         "UPDATE keys SET alias = $2, models = $3, metadata = $4, expires_at = $5, limits = $6
@@ -78,7 +97,7 @@ pub struct Regenerate {
     pub hash: Hash,
     pub hint: String,
     /// Until when the secret of now goes on working.
-    pub grace: Timestamp,
+    pub grace: Option<Timestamp>,
     pub patch: KeyPatch,
     pub act: Act,
 }
@@ -109,20 +128,20 @@ impl Operation for Regenerate {
             return Ok(if replaced { Regenerated::Replaced } else { again });
         }
         let before = as_json(&key);
-        if !change(tx, &mut key, &self.patch).await? {
+        if !change(tx, &mut key, (&self.patch, self.act.at)).await? {
             return Ok(Regenerated::Gone);
         }
         key.hint.clone_from(&self.hint);
         // Of the secrets before, only the last one may go on.
         tx.run(
-            "UPDATE ended_keys SET ended_at = $2 WHERE id = $1 AND ended_at > $2",
-            (&key.id, self.act.at),
+            "UPDATE ended_keys SET works_until = NULL WHERE id = $1 AND works_until IS NOT NULL",
+            (&key.id,),
         )
         .await?;
         tx.run(
-            "INSERT INTO ended_keys (hash, id, user_id, app, ended_at)
-             SELECT hash, id, user_id, app, $2 FROM keys WHERE id = $1",
-            (&key.id, self.grace),
+            "INSERT INTO ended_keys (hash, id, user_id, app, ended_at, works_until)
+             SELECT hash, id, user_id, app, $2, $3 FROM keys WHERE id = $1",
+            (&key.id, self.act.at, self.grace),
         )
         .await?;
         tx.run(
@@ -165,8 +184,8 @@ impl Operation for GraceOf {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
         let found: Option<(Timestamp,)> = tx
             .optional(
-                "SELECT ended_at FROM ended_keys WHERE id = $1 AND ended_at > $2
-                 ORDER BY ended_at DESC LIMIT 1",
+                "SELECT works_until FROM ended_keys WHERE id = $1 AND works_until > $2
+                 ORDER BY works_until DESC LIMIT 1",
                 (&self.id, self.at),
             )
             .await?;
@@ -178,7 +197,7 @@ impl Operation for GraceOf {
 async fn tell_children(tx: &mut Tx<'_>, key: &Key, at: Timestamp) -> Result<(), Error> {
     let children: Vec<(KeyId,)> = tx
         .all(
-            "UPDATE keys SET root_limits = $2 WHERE root_id = $1 RETURNING id",
+            "UPDATE keys SET root_limits = $2 WHERE root_id = $1 AND root_limits <> $2 RETURNING id",
             (&key.id, &key.limits),
         )
         .await?;

@@ -83,7 +83,9 @@ impl Sweep {
             ),
             (
                 "DELETE FROM ended_keys WHERE hash IN
-                     (SELECT hash FROM ended_keys WHERE ended_at <= $1 LIMIT 500) RETURNING hash",
+                     (SELECT hash FROM ended_keys WHERE ended_at <= $1
+                      AND NOT EXISTS (SELECT 1 FROM keys WHERE keys.id = ended_keys.id) LIMIT 500)
+                 RETURNING hash",
                 Self::TOMBSTONE_KEPT,
             ),
             (

@@ -56,6 +56,9 @@ async fn step(journey: &Journey, parts: &mut Parts) -> Result<Response, Error> {
         let key = journey.beget(LINK, &caller.key, address).await.map_err(Error::Bearer)?;
         return Ok(json_answer(&key));
     }
+    if !caller.key.may_beget() {
+        return Err(Error::Bearer(Refusal::Bound));
+    }
     let Ok(browser) = Browser::from_request_parts(parts, journey).await;
     let parent = Parent { key: caller.key.id.clone(), user: caller.key.user.clone() };
     let request = ask(journey, link, Some(parent));

@@ -53,7 +53,7 @@ async fn replace(
     named: &str,
     mut body: Body,
 ) -> Result<Response, Refusal> {
-    actor.must_change()?;
+    actor.must_not_be_bound()?;
     let at = manage.clock.now();
     let asked_before = idempotency_key(headers)?;
     let patch = manage.patch(&mut body, actor, at)?;
@@ -67,9 +67,10 @@ async fn replace(
         let text = "A new secret would act as the key's owner: only they and an admin may make it.";
         return Err(Refusal::Forbidden(text));
     }
-    let secret = AccessKey::new(manage.chance(actor, &key, asked_before.as_deref()));
-    // A secret in its grace may hear the same again, and nothing more: it does not renew the key for itself.
-    if asked_before.is_none() || !manage.is_secret_of(&key, &secret).await? {
+    let (secret, replay) = manage.secret(actor, &key, asked_before.as_deref()).await?;
+    // A key that has renewed itself may hear the same again by its secret before, and nothing more.
+    if !(replay && actor.key().is_some_and(|own| own.id == key.id)) {
+        actor.must_change()?;
         must_reach(manage, actor, &key)?;
     }
     must_fit(&patch, &key)?;
@@ -80,7 +81,7 @@ async fn replace(
         by: actor.key().map(|key| key.id.clone()),
         hash: secret.hash(),
         hint: secret.hint(),
-        grace: grace.map_or(at, |grace| at.plus(grace.seconds())),
+        grace: grace.map(|grace| at.plus(grace.seconds())),
         patch: patch.clone(),
         act: actor.act(manage.entropy.draw(), at),
     };
@@ -126,9 +127,14 @@ fn says_the_same(patch: &KeyPatch, key: &Key) -> bool {
 }
 
 impl Manage {
-    /// 256 bits: drawn, or derived from our secret and what was asked by whom.
-    fn chance(&self, actor: &Actor, key: &Key, asked: Option<&str>) -> [u8; 32] {
-        let Some(asked) = asked else { return self.entropy.draw() };
+    /// Drawn, or derived from our secret and what was asked by whom; and whether it is the key's already.
+    async fn secret(
+        &self,
+        actor: &Actor,
+        key: &Key,
+        asked: Option<&str>,
+    ) -> Result<(AccessKey, bool), Refusal> {
+        let Some(asked) = asked else { return Ok((AccessKey::new(self.entropy.draw()), false)) };
         let who = actor.user().map_or("master_key", |user| user.as_str());
         let purpose: [&[u8]; 6] = [
             b"secret of a renewed key\0",
@@ -138,14 +144,23 @@ impl Manage {
             b"\0",
             asked.as_bytes(),
         ];
-        let derived = self.keyring.derive(self.keyring.newest(), &purpose);
-        derived.unwrap_or_else(|| self.entropy.draw())
+        // The newest first: by an older one it was made before `server.secret` was changed.
+        let mut newest = None;
+        for name in self.keyring.names() {
+            let Some(derived) = self.keyring.derive(name, &purpose) else { continue };
+            let secret = AccessKey::new(derived);
+            if self.is_secret_of(key, &secret).await? {
+                return Ok((secret, true));
+            }
+            newest = newest.or(Some(secret));
+        }
+        Ok((newest.unwrap_or_else(|| AccessKey::new(self.entropy.draw())), false))
     }
 
     async fn is_secret_of(&self, key: &Key, secret: &AccessKey) -> Result<bool, Refusal> {
         let by_hash = KeyByHash { hash: secret.hash(), at: self.clock.now() };
         let found = self.store.read(by_hash).await?;
-        Ok(matches!(found, Presented::Key(found) if found.id == key.id))
+        Ok(matches!(found, Presented::Key(found) if found.id == key.id && !found.in_grace))
     }
 
     /// Until when the secret before the last renewal works, if it still does.

@@ -79,7 +79,7 @@ pub(super) fn must_reach(manage: &Manage, actor: &Actor, key: &Key) -> Result<()
         (Some(end), Some(own)) => end > own,
     };
     let elsewhere = own_team.is_some() && team != own_team;
-    let unbound = own.is_limited() && !key.spends_with(own);
+    let unbound = !key.is_bound_like(own);
     if longer
         || elsewhere
         || unbound

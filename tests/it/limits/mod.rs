@@ -7,6 +7,7 @@ mod models;
 mod pace;
 mod renewal;
 mod shared;
+mod ways_round;
 mod windows;
 
 use crate::{

@@ -36,7 +36,7 @@ fn statements(file: &str) -> Vec<String> {
         } else {
             literal
         };
-        let begins = ["SELECT ", "UPDATE ", "DELETE ", "INSERT "];
+        let begins = ["SELECT ", "UPDATE ", "DELETE ", "INSERT ", "WITH "];
         let whole = begins.iter().any(|word| statement.starts_with(word));
         if whole && !statement.trim_end().ends_with("FROM") && statement.contains(' ') {
             found.push(statement.replace("\\u{10ffff}", ""));
@@ -50,6 +50,8 @@ fn may_walk(plan: &str) -> bool {
     plan.contains("USING INDEX")
         || plan.contains("USING COVERING INDEX")
         || plan.contains("SCAN issuers")
+        // What a statement has found itself.
+        || plan.starts_with("SCAN made")
         || plan.contains("SCAN change_counter")
         || plan.contains("SCAN CONSTANT ROW")
 }
