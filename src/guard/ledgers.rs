@@ -74,6 +74,8 @@ pub struct Told {
     /// The limit, and what is left of it.
     pub requests: Option<(i64, i64)>,
     pub tokens: Option<(i64, i64)>,
+    /// What is booked in the window that runs, where money is counted.
+    pub spent: Option<NanoDollars>,
     /// Of a soft budget that is spent.
     pub warning: Option<String>,
 }
@@ -305,6 +307,7 @@ impl Account {
         Told {
             requests: left(limits.rpm_limit, balance.requests),
             tokens: left(limits.tpm_limit, balance.tokens),
+            spent: limits.counts_money().then_some(balance.spent),
             warning: limits.soft_budget.filter(|soft| balance.spent >= *soft).map(|soft| {
                 format!("{} has spent ${}; its soft budget is ${soft}", self.name, balance.spent)
             }),

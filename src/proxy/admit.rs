@@ -9,6 +9,7 @@ use super::{
 use crate::{
     guard::{Accounts, Caller, Reservation},
     model::{Ask, Facts, NanoDollars, Timestamp},
+    store::spent::Holder,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -69,6 +70,9 @@ pub(super) fn tell(
         let told = account.told(now);
         tighter(&mut requests, told.requests);
         tighter(&mut tokens, told.tokens);
+        if let (Holder::Key(_), Some(spent)) = (&account.holder, told.spent) {
+            tell_dollars(headers, "x-litellm-key-spend", spent);
+        }
         if let Some(warning) = told.warning {
             warn(headers, &warning);
         }
@@ -86,6 +90,13 @@ pub(super) fn tell(
                 headers.insert(name, value);
             }
         }
+    }
+}
+
+/// For clients that read LiteLLM's headers: exact, in dollars.
+pub(super) fn tell_dollars(headers: &mut HeaderMap, name: &'static str, dollars: NanoDollars) {
+    if let Ok(value) = HeaderValue::try_from(dollars.to_string()) {
+        headers.insert(HeaderName::from_static(name), value);
     }
 }
 

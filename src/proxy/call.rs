@@ -3,10 +3,11 @@ use super::{
     catalog::{Model, Upstream},
     meter::Meter,
     metrics::{Here, Metrics},
+    usage::Said,
 };
 use crate::{
     guard::Reservation,
-    model::{Charge, Key, Tariff, Tokens},
+    model::{Charge, Key, NanoDollars, Tariff, Tokens},
     store::books::Slot,
     web::RequestId,
     world::Clock,
@@ -75,6 +76,13 @@ impl Call {
             upstream: model.upstream.clone(),
             here,
         }
+    }
+
+    /// What an answer costs that is here as a whole, if it says what it used and that has a price.
+    pub(super) fn cost_of(&self, json: &[u8]) -> Option<NanoDollars> {
+        let reported = Said::parse(json)?.reported();
+        let tokens = reported.tokens(reported.input?, reported.output?);
+        self.tariff.price.of(&tokens)
     }
 
     /// The upstream, asked at that moment, has begun to answer.

@@ -228,6 +228,7 @@ impl Proxy {
             (true, true) => Kind::Edited { with_usage: false },
         };
         let upstream = &model.upstream;
+        let mut cost = None;
         let (first, failed) = if kind == Kind::Opaque {
             let first = tokio::time::timeout(upstream.timeout, begin::first(&mut body, upstream));
             let slow = |_| begin::slow(upstream);
@@ -235,6 +236,7 @@ impl Proxy {
             // Only an answer that is here as a whole can still be judged.
             let whole = plain && !events && body.is_end_stream();
             let failed = whole.then(|| begin::failed(dialect, upstream, &first)).flatten();
+            cost = whole.then(|| call.cost_of(&first)).flatten();
             (first, failed)
         } else {
             let patience = self.settings.keepalive;
@@ -244,6 +246,9 @@ impl Proxy {
         };
         call.answered(asked);
         head.headers = headers::to_caller(head.headers, upstream);
+        if let Some(cost) = cost {
+            admit::tell_dollars(&mut head.headers, "x-litellm-response-cost", cost);
+        }
         if let Some(reason) = failed {
             self.metrics.upstream_failed(&upstream.name);
             let refusal = dialect.refuse(reason).into_response();

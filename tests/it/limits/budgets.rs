@@ -170,6 +170,27 @@ async fn a_soft_budget_warns_and_lets_in() {
 }
 
 #[tokio::test]
+async fn an_answer_says_what_it_cost_and_what_its_key_has_spent_as_litellm_does() {
+    let gate = gate("budget_told").await;
+    let limited = key(&gate, json!({"max_budget": 1})).await;
+    for spent in ["0", "0.0000975"] {
+        let seen = call(&gate, &limited, 5).await;
+        assert_eq!(seen.header("x-litellm-response-cost"), Some("0.0000975"), "{seen:?}");
+        assert_eq!(seen.header("x-litellm-key-spend"), Some(spent));
+    }
+    let free = key(&gate, json!({})).await;
+    let seen = call(&gate, &free, 5).await;
+    assert_eq!(seen.header("x-litellm-response-cost"), Some("0.0000975"));
+    assert_eq!(seen.header("x-litellm-key-spend"), None, "nobody counts it");
+    for unknown in [gate.call(&free, "gpt-4o").await, say(&gate, &free, 5, "usage: {}").await] {
+        assert_eq!(unknown.status, 200);
+        assert_eq!(unknown.header("x-litellm-response-cost"), None, "{unknown:?}");
+    }
+    let refused = say(&gate, &free, 5, "quota").await;
+    assert_eq!((refused.status, refused.header("x-litellm-response-cost")), (429, None));
+}
+
+#[tokio::test]
 async fn a_person_sees_what_is_left_of_each_budget_that_binds_them() {
     let settings =
         format!("{PRICED}\n[limits.default_key_generate_params]\nmax_budget = \"0.0002\"\n");
