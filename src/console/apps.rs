@@ -64,6 +64,10 @@ impl FromRequestParts<Console> for Person {
                 let text = "A key that an app got, or a team's own, does not see apps.";
                 Err(refuse(StatusCode::FORBIDDEN, text))
             }
+            Ok(caller) if caller.key.in_grace => {
+                let text = "This key has been renewed: use its new secret.";
+                Err(refuse(StatusCode::FORBIDDEN, text))
+            }
             Ok(caller) => Ok(Self { user: caller.key.user.clone(), address }),
             Err(NoCaller::Missing) => {
                 if !web::is_from_us(&parts.headers) {

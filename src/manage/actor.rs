@@ -84,7 +84,7 @@ impl Actor {
     }
 
     /// Whoever still has a secret that was replaced calls models with it for a while, and changes nothing.
-    fn must_be_current(&self) -> Result<(), Refusal> {
+    pub fn must_be_current(&self) -> Result<(), Refusal> {
         let replaced = self.key().is_some_and(|key| key.in_grace);
         let text = "This key has been renewed: use its new secret.";
         (!replaced).then_some(()).ok_or(Refusal::Forbidden(text))
@@ -93,6 +93,12 @@ impl Actor {
     pub fn must_be_admin(&self) -> Result<(), Refusal> {
         self.must_be_current()?;
         self.is_admin().then_some(()).ok_or(Refusal::Forbidden("Only an admin may do this."))
+    }
+
+    /// Looking at what is not its own.
+    pub fn must_see_all(&self) -> Result<(), Refusal> {
+        let text = "Only admins and admin viewers may look at this.";
+        self.rights.sees_all().then_some(()).ok_or(Refusal::Forbidden(text))
     }
 
     /// For the audit.

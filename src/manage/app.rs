@@ -1,5 +1,5 @@
 //! `/app/*`: what binds the keys of an app, whoever connected it. An admin's.
-use super::{Actor, Manage, Refusal, body::Body, limits};
+use super::{Actor, Manage, Refusal, body::Body, limits, page::parameters};
 use crate::{
     guard::Whose,
     model::{App, AppRules},
@@ -53,26 +53,18 @@ fn good_id(text: &str) -> Result<String, Refusal> {
 }
 
 async fn info(State(manage): State<Manage>, actor: Actor, uri: Uri) -> Result<Response, Refusal> {
-    must_read(&actor)?;
-    let pairs = web::pairs(&uri);
-    let named = pairs.iter().find(|(name, _)| name == "app").map(|(_, id)| id.as_str());
+    actor.must_see_all()?;
+    let named = parameters(&uri, &["app"])?.remove("app");
     let named = named.ok_or_else(|| Refusal::field("app", "must say which app is meant"))?;
-    manage.answer_app(&good_id(named)?).await
+    manage.answer_app(&good_id(&named)?).await
 }
 
 async fn list(State(manage): State<Manage>, actor: Actor, uri: Uri) -> Result<Response, Refusal> {
-    must_read(&actor)?;
-    let pairs = web::pairs(&uri);
-    let after = pairs.iter().find(|(name, _)| name == "after").map(|(_, id)| id.clone());
-    let after = after.filter(|id| !id.contains('\0')).unwrap_or_default();
+    actor.must_see_all()?;
+    let after = parameters(&uri, &["after"])?.remove("after").unwrap_or_default();
     let apps = manage.store.read(ListAppRules { after, limit: SHOWN }).await?;
     let shapes: Vec<Value> = apps.iter().map(|(app, rules)| shape(app, rules)).collect();
     Ok(web::no_store(Json(shapes).into_response()))
-}
-
-fn must_read(actor: &Actor) -> Result<(), Refusal> {
-    let text = "Only an admin may look at this.";
-    actor.rights().sees_all().then_some(()).ok_or(Refusal::Forbidden(text))
 }
 
 fn shape(app: &str, rules: &AppRules) -> Value {

@@ -4,6 +4,7 @@ use super::{
     body::{Body, Field},
     chosen_id::chosen,
     limits,
+    page::parameters,
 };
 use crate::{
     guard::Whose,
@@ -121,7 +122,7 @@ async fn info(
     actor: Actor,
     mut body: Body,
 ) -> Result<Response, Refusal> {
-    must_read(&actor)?;
+    actor.must_see_all()?;
     let ids = body.texts("budgets")?.flatten().unwrap_or_default();
     body.done()?;
     if ids.is_empty() {
@@ -139,28 +140,20 @@ async fn info_of_one(
     actor: Actor,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    must_read(&actor)?;
-    let pairs = web::pairs(&uri);
-    let named = pairs.iter().find(|(name, _)| name == "budget_id").map(|(_, id)| id.as_str());
+    actor.must_see_all()?;
+    let named = parameters(&uri, &["budget_id"])?.remove("budget_id");
     let id = named.ok_or_else(|| Refusal::field("budget_id", "must say which budget is meant"))?;
-    manage.answer_budget(id).await
+    manage.answer_budget(&id).await
 }
 
 async fn list(State(manage): State<Manage>, actor: Actor, uri: Uri) -> Result<Response, Refusal> {
-    must_read(&actor)?;
-    let pairs = web::pairs(&uri);
-    let after = pairs.iter().find(|(name, _)| name == "after").map(|(_, id)| id.clone());
-    let after = after.filter(|id| !id.contains('\0')).unwrap_or_default();
+    actor.must_see_all()?;
+    let after = parameters(&uri, &["after"])?.remove("after").unwrap_or_default();
     let mut shapes = Vec::new();
     for budget in manage.store.read(ListBudgets { after, limit: SHOWN }).await? {
         shapes.push(manage.budget_shape(&budget).await?);
     }
     Ok(web::no_store(Json(shapes).into_response()))
-}
-
-fn must_read(actor: &Actor) -> Result<(), Refusal> {
-    let text = "Only an admin may look at this.";
-    actor.rights().sees_all().then_some(()).ok_or(Refusal::Forbidden(text))
 }
 
 impl Body {

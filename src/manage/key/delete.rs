@@ -19,6 +19,7 @@ pub(super) async fn post(
     actor: Actor,
     mut body: Body,
 ) -> Result<Response, Refusal> {
+    actor.must_be_current()?;
     let mut named = body.texts("keys")?.flatten().unwrap_or_default();
     named.extend(body.text("key")?.flatten());
     let aliases = body.texts("key_aliases")?.flatten().unwrap_or_default();

@@ -38,11 +38,6 @@ impl Asked {
         let missing = || Refusal::field(name, "must say whose activity is meant");
         text.map(String::as_str).ok_or_else(missing)
     }
-
-    fn must_see_all(&self) -> Result<(), Refusal> {
-        let text = "Only admins and admin viewers read what everybody used.";
-        self.actor.rights().sees_all().then_some(()).ok_or(Refusal::Forbidden(text))
-    }
 }
 
 /// Everybody's for who sees all and names nobody; else one's own.
@@ -58,7 +53,7 @@ pub(super) async fn of_user(
         (None, Some(own)) => Of::User(own),
         (Some(named), own) => {
             if own.as_ref() != Some(named) {
-                asked.must_see_all()?;
+                asked.actor.must_see_all()?;
             }
             Of::User(named.clone())
         }
@@ -99,7 +94,7 @@ pub(super) async fn of_app(
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let asked = Asked::read(actor, &uri, "app")?;
-    asked.must_see_all()?;
+    asked.actor.must_see_all()?;
     let of = Of::App(asked.need("app")?.to_owned());
     manage.activity(&asked, of).await
 }
@@ -110,7 +105,7 @@ pub(super) async fn of_model(
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let asked = Asked::read(actor, &uri, "model")?;
-    asked.must_see_all()?;
+    asked.actor.must_see_all()?;
     let of = Of::Model(asked.need("model")?.to_owned());
     manage.activity(&asked, of).await
 }

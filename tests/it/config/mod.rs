@@ -264,6 +264,8 @@ fn limits_that_cannot_be_are_refused_by_their_names() {
     }
     let said = load("[server]\ncalls_kept = \"1d\"\n", &[]).unwrap_err();
     assert!(said.contains("calls_kept must be at least 7d"), "{said}");
+    let set = load("", &[("GATEKEY_SERVER_USAGE_QUEUE", "4096")]).unwrap();
+    assert_eq!(set.server.usage_queue, 4096);
     for wrong in ["15", "2000000", "\"many\""] {
         let said = load(&format!("[server]\nusage_queue = {wrong}\n"), &[]).unwrap_err();
         assert!(said.contains("usage_queue must be a number of calls from 16"), "{said}");

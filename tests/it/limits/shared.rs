@@ -112,6 +112,11 @@ async fn what_is_no_budget_is_refused_by_name_and_only_an_admin_gives_one() {
     assert_eq!(gate.manage("/budget/new", MASTER_KEY, taken).await.status, 400);
     let nothing = json!({"budget_id": "a", "max_budget": null});
     assert_eq!(gate.manage("/budget/update", MASTER_KEY, nothing).await.status, 400);
+    for path in
+        ["/budget/list?before=a", "/budget/info?id=a", "/app/list?page=2", "/app/info?name=x"]
+    {
+        assert_eq!(gate.get(path, MASTER_KEY).await.status, 400, "{path}");
+    }
     for path in ["/budget/update", "/budget/delete"] {
         let refused = gate.manage(path, MASTER_KEY, json!({"budget_id": "none"})).await;
         assert_eq!(refused.status, 404, "{path}");

@@ -40,6 +40,9 @@ async fn a_secret_that_was_replaced_calls_models_for_a_while_and_does_nothing_el
         refused(&gate, "/key/generate", &old, json!({})).await;
         refused(&gate, "/key/update", &old, json!({"key": key, "duration": "30d"})).await;
         refused(&gate, "/team/new", &old, json!({})).await;
+        refused(&gate, "/key/delete", &old, json!({"keys": [key]})).await;
+        let end = gate.client.delete(format!("{}/apps/loopback", gate.url)).bearer_auth(&old);
+        assert_eq!(Seen::of(end).await.status, 403, "{id}");
         for more in ["", "&redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fcb"] {
             let request = gate.client.get(format!("{}{LINK}{more}", gate.url)).bearer_auth(&old);
             assert_eq!(Seen::of(request).await.status, 403, "{id} {more}");
