@@ -2,7 +2,7 @@
 mod outbound;
 mod shutdown;
 
-pub use outbound::{Outbound, Trouble};
+pub use outbound::{Outbound, Outgoing, Trouble};
 pub use shutdown::Shutdown;
 
 use crate::model::Timestamp;

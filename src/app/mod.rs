@@ -119,6 +119,7 @@ impl Shared {
         let manage = Manage::new(world.clone(), site.clone(), guard.clone(), books.clone(), known);
         let dialects = config.connect.dialects.clone().into();
         let console = Console::new(world, site.clone(), guard.clone(), (books.clone(), dialects));
+        let of_calls = store.clone();
         let health = Health {
             store,
             site: site.clone(),
@@ -129,7 +130,16 @@ impl Shared {
             metrics_from: config.server.metrics_from.clone().into(),
         };
         let site_too = site.clone();
-        let parts = proxy::Parts { guard, site, clock, books, outbound, shutdown, metrics };
+        let parts = proxy::Parts {
+            store: of_calls,
+            guard,
+            site,
+            clock,
+            books,
+            outbound,
+            shutdown,
+            metrics,
+        };
         let proxy = Proxy::new(config, parts);
         Router::new()
             .merge(signin::routes(cors.clone()).with_state(signin))
@@ -148,7 +158,7 @@ impl Shared {
 fn served(config: &Config) -> Arc<[manage::Served]> {
     let served = config.models.iter().filter_map(|model| {
         let upstream = config.upstreams.iter().find(|known| known.name == model.upstream)?;
-        let priced = model.facts.price.input.is_some();
+        let priced = model.facts.price != crate::model::Price::default();
         Some(manage::Served {
             name: model.name.clone(),
             groups: model.groups.clone(),

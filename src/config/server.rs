@@ -27,6 +27,8 @@ pub struct Server {
     pub max_body: ByteSize,
     pub drain: Lifetime,
     pub metrics_from: Vec<IpNet>,
+    /// Headers whose values are kept beside a call as tags.
+    pub tag_headers: Vec<http::HeaderName>,
     /// A comment in a silent stream, so that nothing between takes it for dead.
     pub sse_keepalive: Lifetime,
     /// How long keys in memory go on working while the database does not answer.
@@ -66,6 +68,16 @@ pub enum SecretSource {
 
 const WELL_KNOWN: [&str; 6] =
     ["sk-1234", "sk-12345", "sk-123456", "sk-master", "changeme", "secret"];
+const MOST_TAG_HEADERS: usize = 8;
+const SECRET_HEADERS: [&str; 7] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "x-api-key",
+    "x-goog-api-key",
+    "api-key",
+    "x-litellm-api-key",
+];
 const SHORTEST_MASTER_KEY: usize = 16;
 const SHORTEST_SECRET: usize = 32;
 
@@ -90,6 +102,7 @@ impl Server {
             max_body: s.get(reader, "max_body").unwrap_or(ByteSize(64 << 20)),
             drain: s.get(reader, "drain").unwrap_or(Lifetime::of_seconds(60)),
             metrics_from: s.get(reader, "metrics_from").unwrap_or_default(),
+            tag_headers: tag_headers(&mut s, reader),
             sse_keepalive: s.get(reader, "sse_keepalive").unwrap_or(Lifetime::of_seconds(15)),
             database_grace: s.get(reader, "database_grace").unwrap_or(Lifetime::of_seconds(600)),
             revoke_grace: s.get(reader, "revoke_grace").unwrap_or(Lifetime::of_seconds(5)),
@@ -100,6 +113,23 @@ impl Server {
         };
         s.done(reader);
         server
+    }
+}
+
+fn tag_headers(s: &mut Section, reader: &mut Reader) -> Vec<http::HeaderName> {
+    let names: Vec<String> =
+        s.get(reader, "tag_headers").unwrap_or_else(|| vec!["x-gatekey-tags".into()]);
+    let parsed: Result<Vec<http::HeaderName>, _> = names.iter().map(|name| name.parse()).collect();
+    let secret = |name: &http::HeaderName| SECRET_HEADERS.contains(&name.as_str());
+    match parsed {
+        Ok(names) if names.len() <= MOST_TAG_HEADERS && !names.iter().any(secret) => names,
+        _ => {
+            let text = format!(
+                "must be at most {MOST_TAG_HEADERS} names of headers, none of which carries a secret"
+            );
+            s.wrong(reader, "tag_headers", text);
+            Vec::new()
+        }
     }
 }
 

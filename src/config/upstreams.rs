@@ -4,7 +4,7 @@ use super::{
     secret::Secret,
     setting::{TokenCount, WebUrl},
 };
-use crate::model::{Facts, Lifetime, NanoDollars, PerMillion, Price, PriceTable};
+use crate::model::{Facts, Lifetime, NanoDollars, PerMillion, Price, PriceTable, Route};
 
 #[derive(Debug, Clone)]
 pub struct Upstream {
@@ -34,6 +34,24 @@ impl Kind {
             Self::OpenAi => "openai",
             Self::Anthropic => "anthropic",
             Self::Demo => "demo",
+        }
+    }
+
+    /// Whether it is asked by this route at all; whether it has it is the upstream's to say.
+    #[must_use]
+    pub fn serves(self, route: Route) -> bool {
+        match self {
+            Self::OpenAi => !route.is_anthropic(),
+            Self::Anthropic => route.is_anthropic(),
+            Self::Demo => {
+                let of_openai = [
+                    Route::ChatCompletions,
+                    Route::Completions,
+                    Route::Responses,
+                    Route::Embeddings,
+                ];
+                route.is_anthropic() || of_openai.contains(&route)
+            }
         }
     }
 }

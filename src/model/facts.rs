@@ -1,5 +1,5 @@
 //! What is known of a model: how much it takes, what it can, and what it costs.
-use super::{Hash, NanoDollars, PriceTable, Tokens};
+use super::{Amount, Hash, NanoDollars, PriceTable, Tokens, Units};
 use serde::Deserialize;
 
 /// `[[model]]` and the shipped table, as far as they tell; what is not told is unknown, and never taken for zero.
@@ -41,11 +41,18 @@ pub struct Price {
     pub audio_in: Option<PerMillion>,
     pub audio_out: Option<PerMillion>,
     pub image: Option<PerMillion>,
+    #[serde(default, deserialize_with = "NanoDollars::of_text")]
     pub per_image: Option<NanoDollars>,
+    #[serde(default, deserialize_with = "NanoDollars::of_text")]
     pub per_second: Option<NanoDollars>,
+    #[serde(default, deserialize_with = "NanoDollars::of_text")]
     pub per_character: Option<NanoDollars>,
+    #[serde(default, deserialize_with = "NanoDollars::of_text")]
     pub per_search: Option<NanoDollars>,
 }
+
+/// Prices of tokens are for so many.
+const MILLION: i128 = 1_000_000;
 
 /// The price of a million tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,11 +145,47 @@ impl Price {
         format!("settings-{start:08x}")
     }
 
-    /// What a call's tokens cost, rounded once. `None`: it is not known. What has no price of its own costs what its
-    /// whole costs.
+    /// Whether tokens have a price; where they have none, units may.
     #[must_use]
-    pub fn of(&self, tokens: &Tokens) -> Option<NanoDollars> {
-        const MILLION: i128 = 1_000_000;
+    pub fn is_by_tokens(&self) -> bool {
+        self.input.is_some() && self.output.is_some()
+    }
+
+    /// What a call cost, rounded once. `None`: it is not known.
+    #[must_use]
+    pub fn of(&self, used: &Amount) -> Option<NanoDollars> {
+        const HALF: i128 = MILLION / 2;
+        let by_unit = self.of_units(&used.units);
+        let millionths = match (self.of_tokens(&used.tokens), by_unit) {
+            (Some(tokens), units) => tokens.saturating_add(units.unwrap_or(0)),
+            (None, Some(units)) => units,
+            // Nothing at all costs nothing, where anything has a price.
+            (None, None) => {
+                let nothing = *used == Amount::default() && *self != Self::default();
+                nothing.then_some(0)?
+            }
+        };
+        i64::try_from(millionths.saturating_add(HALF) / MILLION).ok().map(NanoDollars)
+    }
+
+    /// In millionths of a nano-dollar. `None`: no unit that was used has a price.
+    fn of_units(&self, units: &Units) -> Option<i128> {
+        const SECOND: i128 = 1_000;
+        let priced = [
+            (units.images, self.per_image, MILLION),
+            (units.milliseconds, self.per_second, MILLION / SECOND),
+            (units.characters, self.per_character, MILLION),
+            (units.searches, self.per_search, MILLION),
+        ];
+        let used = priced.into_iter().filter(|(count, ..)| *count > 0);
+        let costs = used.filter_map(|(count, price, scale)| {
+            Some(i128::from(count).saturating_mul(i128::from(price?.0) * scale))
+        });
+        costs.reduce(i128::saturating_add)
+    }
+
+    /// The same of tokens. What has no price of its own costs what its whole costs.
+    fn of_tokens(&self, tokens: &Tokens) -> Option<i128> {
         let (input, output) = (self.input?, self.output?);
         let t = tokens.fitted();
         let of_input = [
@@ -153,14 +196,22 @@ impl Price {
             (t.image, self.image),
         ];
         let of_output = [(t.reasoning, self.reasoning), (t.audio_out, self.audio_out)];
-        let sum = cost(t.input, input, &of_input) + cost(t.output, output, &of_output);
-        i64::try_from((sum + MILLION / 2) / MILLION).ok().map(NanoDollars)
+        Some(cost(t.input, input, &of_input) + cost(t.output, output, &of_output))
     }
 
-    /// The most that so many tokens can cost, however they are made up.
+    /// The most that so many tokens and units can cost, however they are made up.
     #[must_use]
-    pub fn most(&self, input: i64, output: i64) -> Option<NanoDollars> {
-        const MILLION: i128 = 1_000_000;
+    pub fn most(&self, input: i64, output: i64, units: &Units) -> Option<NanoDollars> {
+        let by_unit = self.of_units(units);
+        let sum = match (self.most_of_tokens(input, output), by_unit) {
+            (None, None) => return None,
+            (tokens, units) => tokens.unwrap_or(0).saturating_add(units.unwrap_or(0)),
+        };
+        let nano = sum.saturating_add(MILLION - 1) / MILLION;
+        Some(NanoDollars(i64::try_from(nano).unwrap_or(i64::MAX)))
+    }
+
+    fn most_of_tokens(&self, input: i64, output: i64) -> Option<i128> {
         let dearest = |all: &[Option<PerMillion>]| {
             i128::from(all.iter().flatten().map(|price| price.0.0).max().unwrap_or(0))
         };
@@ -175,7 +226,7 @@ impl Price {
         self.input.and(self.output)?;
         let sum = i128::from(input) * dearest(&inputs)
             + i128::from(output) * dearest(&[self.output, self.reasoning, self.audio_out]);
-        Some(NanoDollars(i64::try_from((sum + MILLION - 1) / MILLION).unwrap_or(i64::MAX)))
+        Some(sum)
     }
 }
 
@@ -229,8 +280,9 @@ mod tests {
         assert_eq!(Facts::default().or(None), Facts::default());
     }
 
-    fn tokens(input: i64, output: i64) -> Tokens {
-        Tokens { input, output, ..Tokens::default() }
+    fn tokens(input: i64, output: i64) -> Amount {
+        let tokens = Tokens { input, output, ..Tokens::default() };
+        Amount { tokens, units: Units::default() }
     }
 
     #[test]
@@ -273,9 +325,39 @@ mod tests {
             image: 0,
         };
         // 1 × 3 + 5 × 0.3 + 2 × 3.75 + 1 × 6 + 1 × 40, and 3 × 15 (audio has no price of its own) + 1 × 20
+        let call = Amount { tokens: call, units: Units::default() };
         assert_eq!(price.of(&call), Some(NanoDollars(123_000_000_000)));
-        assert!(price.most(call.input, call.output) >= price.of(&call));
-        assert_eq!(price.most(million, million), Some(NanoDollars(60_000_000_000)));
+        let most = |input, output| price.most(input, output, &Units::default());
+        assert!(most(call.tokens.input, call.tokens.output) >= price.of(&call));
+        assert_eq!(most(million, million), Some(NanoDollars(60_000_000_000)));
+    }
+
+    #[test]
+    fn units_are_priced_beside_tokens_or_alone() {
+        let dollars = |text: &str| Some(NanoDollars::parse(text).unwrap());
+        let units = Units { images: 2, milliseconds: 1_500, characters: 100, searches: 3 };
+        let of = |price: &Price, tokens, units| price.of(&Amount { tokens, units });
+        let some = Tokens { input: 1_000_000, output: 0, ..Tokens::default() };
+        let alone = Price {
+            per_image: dollars("0.04"),
+            per_second: dollars("0.0001"),
+            per_character: dollars("0.000015"),
+            per_search: dollars("0.002"),
+            ..Price::default()
+        };
+        let all = dollars("0.08765");
+        assert_eq!(of(&alone, Tokens::default(), units), all);
+        assert_eq!(of(&alone, some, units), all, "tokens without a price add nothing");
+        assert_eq!(of(&alone, some, Units::default()), None, "and are not free alone");
+        assert_eq!(of(&alone, Tokens::default(), Units::default()), dollars("0"));
+        let by_token = Some(per_million("1"));
+        let both = Price { input: by_token, output: by_token, ..alone.clone() };
+        assert_eq!(of(&both, some, units), dollars("1.08765"));
+        assert_eq!(of(&Price::default(), Tokens::default(), Units::default()), None);
+        assert_eq!((alone.most(9, 9, &units), alone.most(9, 9, &Units::default())), (all, None));
+        let largest = Units { characters: i64::MAX, searches: i64::MAX, ..units };
+        assert_eq!(of(&alone, Tokens::default(), largest), None, "no overflow");
+        assert_eq!(alone.most(0, 0, &largest), Some(NanoDollars(i64::MAX)));
     }
 
     #[test]

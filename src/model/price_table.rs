@@ -44,6 +44,13 @@ impl PriceTable {
     }
 }
 
+impl NanoDollars {
+    /// Prices stand in the table as texts.
+    pub(super) fn of_text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Self>, D::Error> {
+        PerMillion::deserialize(value).map(|price| Some(price.0))
+    }
+}
+
 impl<'de> Deserialize<'de> for PerMillion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -54,6 +61,7 @@ impl<'de> Deserialize<'de> for PerMillion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Units;
 
     #[test]
     fn the_shipped_table_is_whole_and_exact() {
@@ -62,11 +70,20 @@ mod tests {
         assert!(table.names().count() > 100 && table.date.len() == 10, "{}", table.version);
         for (provider, name) in table.names() {
             let facts = table.of(provider, name).unwrap();
-            assert!(facts.price.input.is_some() && facts.price.output.is_some(), "{name}");
+            assert!(facts.price.input.is_some() == facts.price.output.is_some(), "{name}");
+            assert!(facts.price != crate::model::Price::default(), "{name}");
             assert!(facts.context_length.is_none_or(|length| length > 0), "{name}");
         }
         let mini = table.of("openai", "gpt-4o-mini").unwrap();
-        assert_eq!(mini.price.most(1_000_000, 0), Some(NanoDollars(150_000_000)));
+        assert_eq!(
+            mini.price.most(1_000_000, 0, &Units::default()),
+            Some(NanoDollars(150_000_000))
+        );
+        let of = |name| table.of("openai", name).unwrap().price;
+        let unit = |text| Some(NanoDollars::parse(text).unwrap());
+        assert_eq!(of("tts-1").per_character, unit("0.000015"));
+        assert_eq!(of("whisper-1").per_second, unit("0.0001"));
+        assert!(of("gpt-4o-mini-tts").is_by_tokens() && of("gpt-image-1").image.is_some());
         assert!(table.of("anthropic", "gpt-4o-mini").is_none() && table.of("demo", "x").is_none());
         // Every figure is known to the type: none is lost on the way.
         let raw: serde_json::Value = serde_json::from_str(text).unwrap();

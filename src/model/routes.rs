@@ -6,21 +6,64 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
     ChatCompletions,
+    Completions,
+    Responses,
+    Embeddings,
+    ImageGenerations,
+    ImageEdits,
+    ImageVariations,
+    Speech,
+    Transcriptions,
+    Translations,
+    Rerank,
+    Moderations,
     Messages,
     CountTokens,
 }
 
 impl Route {
-    pub const ALL: [Self; 3] = [Self::ChatCompletions, Self::Messages, Self::CountTokens];
+    pub const ALL: [Self; 14] = [
+        Self::ChatCompletions,
+        Self::Completions,
+        Self::Responses,
+        Self::Embeddings,
+        Self::ImageGenerations,
+        Self::ImageEdits,
+        Self::ImageVariations,
+        Self::Speech,
+        Self::Transcriptions,
+        Self::Translations,
+        Self::Rerank,
+        Self::Moderations,
+        Self::Messages,
+        Self::CountTokens,
+    ];
 
     /// As the protocol has it; all are served without `/v1` too.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
             Self::ChatCompletions => "/v1/chat/completions",
+            Self::Completions => "/v1/completions",
+            Self::Responses => "/v1/responses",
+            Self::Embeddings => "/v1/embeddings",
+            Self::ImageGenerations => "/v1/images/generations",
+            Self::ImageEdits => "/v1/images/edits",
+            Self::ImageVariations => "/v1/images/variations",
+            Self::Speech => "/v1/audio/speech",
+            Self::Transcriptions => "/v1/audio/transcriptions",
+            Self::Translations => "/v1/audio/translations",
+            Self::Rerank => "/v1/rerank",
+            Self::Moderations => "/v1/moderations",
             Self::Messages => "/v1/messages",
             Self::CountTokens => "/v1/messages/count_tokens",
         }
+    }
+
+    /// The same without `/v1`.
+    #[must_use]
+    pub fn short_path(self) -> &'static str {
+        plain(self.path())
     }
 
     /// Whichever way it is written.
@@ -29,12 +72,27 @@ impl Route {
         Self::ALL.into_iter().find(|route| plain(route.path()) == plain(path))
     }
 
+    /// Of Anthropic's protocol; all others are of OpenAI's, or of its kind.
+    #[must_use]
+    pub fn is_anthropic(self) -> bool {
+        matches!(self, Self::Messages | Self::CountTokens)
+    }
+
+    /// Its body is a form with files (`multipart/form-data`).
+    #[must_use]
+    pub fn takes_files(self) -> bool {
+        matches!(
+            self,
+            Self::Transcriptions | Self::Translations | Self::ImageEdits | Self::ImageVariations
+        )
+    }
+
     /// LiteLLM's words for several at once.
     fn is_one_of(self, word: &str) -> bool {
         match word {
             "llm_api_routes" => true,
-            "openai_routes" => self == Self::ChatCompletions,
-            "anthropic_routes" => self != Self::ChatCompletions,
+            "openai_routes" => !self.is_anthropic(),
+            "anthropic_routes" => self.is_anthropic(),
             _ => false,
         }
     }
@@ -82,15 +140,19 @@ mod tests {
 
     #[test]
     fn a_route_is_named_with_and_without_v1_by_pattern_or_by_litellm_s_words() {
-        use Route::{ChatCompletions as Chat, CountTokens as Count, Messages};
+        use Route::{
+            ChatCompletions as Chat, CountTokens as Count, Messages, Speech, Transcriptions,
+            Translations,
+        };
         for (entry, fits) in [
             ("/v1/chat/completions", &[Chat][..]),
             ("/chat/completions", &[Chat]),
             ("/v1/messages", &[Messages]),
             ("/messages*", &[Messages, Count]),
-            ("/v1/*", &[Chat, Messages, Count]),
-            ("llm_api_routes", &[Chat, Messages, Count]),
-            ("openai_routes", &[Chat]),
+            ("/v1/*", &Route::ALL),
+            ("/audio/*", &[Speech, Transcriptions, Translations]),
+            ("llm_api_routes", &Route::ALL),
+            ("openai_routes", &Route::ALL[..12]),
             ("anthropic_routes", &[Messages, Count]),
         ] {
             let list = RouteList::parse(vec![entry.into()]).unwrap();

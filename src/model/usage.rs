@@ -1,5 +1,5 @@
 //! What calls used and cost, as it is counted and kept.
-use super::{KeyId, NanoDollars, TeamId, Timestamp, UserId};
+use super::{KeyId, Labels, NanoDollars, TeamId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -37,6 +37,27 @@ pub struct Tokens {
     pub audio_out: i64,
 }
 
+/// What one call used that is no token, and may have a price of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Units {
+    /// Made.
+    pub images: i64,
+    /// Of sound, heard or spoken.
+    pub milliseconds: i64,
+    /// Spoken.
+    pub characters: i64,
+    /// Queries of a search, as rerankers bill them.
+    pub searches: i64,
+}
+
+/// All that a price is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amount {
+    pub tokens: Tokens,
+    pub units: Units,
+}
+
 /// What one call used and cost, and of whom: a row of the books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
@@ -50,7 +71,12 @@ pub struct Charge {
     /// Empty: of no app.
     pub app: String,
     pub model: String,
+    /// [`Route::path`](super::Route::path); empty in rows from before it was kept.
+    #[serde(default)]
+    pub route: String,
     pub tokens: Tokens,
+    #[serde(default)]
+    pub units: Units,
     /// `None`: the price was not known.
     pub cost: Option<NanoDollars>,
     /// The version of the price it was reckoned with.
@@ -64,6 +90,12 @@ pub struct Charge {
     /// The ledgers that its cost is booked on: name, and when the window began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ledgers: Vec<(String, Timestamp)>,
+    /// What the caller calls it by; nobody is trusted for who pays by that.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+    /// The id of an answer that the upstream keeps, so that its owner is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
 }
 
 /// A row's name: when, the how manieth, and by which process; so they sort by time and none is given twice.

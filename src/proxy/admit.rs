@@ -1,31 +1,28 @@
 //! Whether a call's limits let it begin, and what a caller is told of them beside an answer.
 use super::{
     Proxy,
+    asked::Asked,
     catalog::Model,
     limited::Limited,
     refusal::{Dialect, Reason},
-    request::Head,
 };
 use crate::{
     guard::{Accounts, Caller, Reservation},
-    model::{Ask, Facts, NanoDollars, Timestamp},
+    model::{Ask, NanoDollars, Timestamp},
     store::spent::Holder,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Where nobody says how long a model's answers may become.
-const LONGEST_ANSWER: i64 = 32_768;
 impl Proxy {
     /// Reserves the most that the call can use with everybody whose limits bind it.
     pub(super) fn admit(
         &self,
         caller: &Caller,
         model: &Model,
-        head: &Head,
-        input: i64,
+        asked: &Asked,
     ) -> Result<Reservation, Reason> {
-        let output = longest(&model.facts, head);
-        let cost = match model.tariff.price.most(input, output) {
+        let (input, output, units) = asked.at_most(&model.facts);
+        let cost = match model.tariff.price.most(input, output, &units) {
             Some(cost) => cost,
             None if self.limits.allow_unpriced || !caller.key.has_budget_for(&model.name) => {
                 NanoDollars(0)
@@ -38,17 +35,6 @@ impl Proxy {
             Reason::Limited(Box::new(Limited::of(&refused, (self.limits.budget_status, now))))
         })
     }
-}
-
-/// The most tokens that all choices of an answer can have.
-fn longest(facts: &Facts, head: &Head) -> i64 {
-    let ceiling = facts.max_output_tokens.or(facts.context_length);
-    let each = match (head.max_tokens, ceiling) {
-        (Some(asked), Some(ceiling)) => asked.min(ceiling),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => LONGEST_ANSWER,
-    };
-    each.saturating_mul(head.choices)
 }
 
 /// What a caller is told of the limits beside an answer: OpenAI's six headers, as the tightest limits have them (K36),
@@ -107,28 +93,5 @@ fn warn(headers: &mut HeaderMap, text: &str) {
         text.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
     if let Ok(value) = HeaderValue::try_from(plain) {
         headers.append(WARNING, value);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_as_long_as_was_asked_or_as_the_model_can() {
-        let of = |asked: &str, ceiling| {
-            let body = format!("{{\"model\":\"m\"{asked}}}");
-            let facts = Facts { max_output_tokens: ceiling, ..Facts::default() };
-            longest(&facts, &Head::find(body.as_bytes()).unwrap())
-        };
-        assert_eq!(of(",\"max_tokens\":100", Some(4096)), 100);
-        assert_eq!(of(",\"max_tokens\":9000", Some(4096)), 4096);
-        assert_eq!(of(",\"max_tokens\":90000", None), 90_000);
-        assert_eq!(of(",\"max_completion_tokens\":5,\"max_tokens\":9,\"n\":3", None), 15);
-        assert_eq!(of("", Some(4096)), 4096);
-        for odd in ["", ",\"max_tokens\":\"9\"", ",\"max_tokens\":-1", ",\"max_tokens\":1e99"] {
-            assert_eq!(of(odd, None), LONGEST_ANSWER, "{odd}");
-        }
-        assert_eq!(of(&format!(",\"max_tokens\":{},\"n\":999", i64::MAX), None), i64::MAX);
     }
 }

@@ -3,9 +3,10 @@
 use super::{
     catalog::Upstream,
     refusal::{Dialect, Reason},
+    said::{ErrorSaid, Said},
     sse,
     upstream::UpstreamBody,
-    usage::{ErrorSaid, Said},
+    wire::Wire,
 };
 use bytes::Bytes;
 use http::StatusCode;
@@ -88,17 +89,17 @@ fn telling(mut bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// An error as the first event of a stream gets a status of its own.
-pub(super) fn refused(dialect: Dialect, upstream: &Upstream, start: &[u8]) -> Option<Reason> {
-    failed(dialect, upstream, telling(start)?)
+pub(super) fn refused(wire: Wire, upstream: &Upstream, start: &[u8]) -> Option<Reason> {
+    failed(wire, upstream, telling(start)?)
 }
 
 /// An error where an answer should be gets the status it carries, or 502.
-pub(super) fn failed(dialect: Dialect, upstream: &Upstream, json: &[u8]) -> Option<Reason> {
+pub(super) fn failed(wire: Wire, upstream: &Upstream, json: &[u8]) -> Option<Reason> {
     memchr::memmem::find(json, b"\"error\"")?;
     let said = Said::parse(json).filter(|said| said.choices.is_none() && said.usage.is_none())?;
-    let (status, message) = match said.error? {
+    let (status, message) = match said.into_error()? {
         ErrorSaid::Object { kind, message, code } => {
-            let status = match dialect {
+            let status = match wire.dialect {
                 Dialect::Anthropic => kind.as_deref().and_then(anthropic_status),
                 Dialect::OpenAi | Dialect::OpenRouter => code.as_ref().and_then(carried_status),
             };
@@ -115,8 +116,13 @@ pub(super) fn failed(dialect: Dialect, upstream: &Upstream, json: &[u8]) -> Opti
     })
 }
 
-/// A number, or a number in quotes, that is an error's.
+/// A number, or a number in quotes, that is an error's; or OpenAI's word for one.
 fn carried_status(code: &serde_json::Value) -> Option<StatusCode> {
+    match code.as_str() {
+        Some("rate_limit_exceeded") => return Some(StatusCode::TOO_MANY_REQUESTS),
+        Some("invalid_prompt" | "context_length_exceeded") => return Some(StatusCode::BAD_REQUEST),
+        _ => {}
+    }
     let number = code.as_u64().or_else(|| code.as_str()?.parse().ok())?;
     let status = StatusCode::from_u16(u16::try_from(number).ok()?).ok()?;
     // The provider's 401 is about the provider's key, not about the caller's.

@@ -3,11 +3,10 @@ use super::{
     catalog::{Model, Upstream},
     meter::Meter,
     metrics::{Here, Metrics},
-    usage::Said,
 };
 use crate::{
     guard::Reservation,
-    model::{Charge, Key, NanoDollars, Tariff, Tokens},
+    model::{Charge, Key, Labels, NanoDollars, Tariff, Tokens, Units},
     store::books::Slot,
     web::RequestId,
     world::Clock,
@@ -46,7 +45,7 @@ impl Call {
         key: &Key,
         model: &Model,
         clock: Clock,
-        (meter, metrics, here): (Meter, Metrics, Here),
+        (meter, labels, metrics, here): (Meter, Labels, Metrics, Here),
     ) -> Self {
         let request = RequestId::current();
         let charge = Charge {
@@ -57,13 +56,17 @@ impl Call {
             team: key.team.as_ref().map(|team| team.id.clone()),
             app: key.app.clone().unwrap_or_default(),
             model: model.name.clone(),
+            route: meter.wire.route.path().to_owned(),
             tokens: Tokens::default(),
+            units: Units::default(),
             cost: None,
             price: model.tariff.version.clone(),
             estimated: false,
             aborted: false,
             failed: false,
             ledgers: Vec::new(),
+            labels,
+            answer: None,
         };
         Self {
             slot: Some(slot),
@@ -80,9 +83,7 @@ impl Call {
 
     /// What an answer costs that is here as a whole, if it says what it used and that has a price.
     pub(super) fn cost_of(&self, json: &[u8]) -> Option<NanoDollars> {
-        let reported = Said::parse(json)?.reported();
-        let tokens = reported.tokens(reported.input?, reported.output?);
-        self.tariff.price.of(&tokens)
+        self.tariff.price.of(&self.meter.said_by(json)?)
     }
 
     /// The upstream, asked at that moment, has begun to answer.
@@ -92,7 +93,9 @@ impl Call {
 
     /// Books it; what comes later does not count.
     pub(super) fn end(&mut self, how: End) {
-        if self.slot.is_none() {
+        if self.slot.is_none() || !self.meter.asked.has_left() {
+            // Half a question is nothing that was answered.
+            self.slot = None;
             return;
         }
         let counted = self.meter.counted(how == End::Whole);
@@ -100,7 +103,7 @@ impl Call {
         if how == End::Failed {
             self.metrics.upstream_failed(&self.upstream.name);
         }
-        let (tokens, cost) = (counted.tokens, self.tariff.price.of(&counted.tokens));
+        let (tokens, cost) = (counted.amount.tokens, self.tariff.price.of(&counted.amount));
         let now = self.clock.now();
         let used = (cost.unwrap_or_default(), tokens.input.saturating_add(tokens.output));
         let ledgers = self.reservation.settle(now, used);
@@ -109,6 +112,8 @@ impl Call {
             at: now,
             ledgers,
             tokens,
+            units: counted.amount.units,
+            answer: self.meter.answer.take().filter(|_| self.meter.asked.keeps_answer),
             cost,
             estimated: counted.estimated,
             aborted: how == End::Aborted,

@@ -1,11 +1,13 @@
 //! `POST /v1/messages/count_tokens`: free of charge, for every model served on messages (field report K41).
 use super::{
-    Proxy,
+    Proxy, body,
     estimate::about,
     headers, passed_on,
+    received::Sending,
     refusal::{Dialect, Reason},
-    request::{self, Head},
+    request::Head,
     upstream::{self, Question},
+    wire::Wire,
 };
 use crate::{
     config::UpstreamKind,
@@ -51,19 +53,19 @@ async fn count(
 ) -> Result<Response, Reason> {
     let caller = caller?;
     let (parts, body) = request.into_parts();
-    let body = request::read(&parts.headers, body, proxy.settings.max_body).await?;
-    let head = Head::find(&body)?;
-    let model = proxy.model(Route::CountTokens, Dialect::Anthropic, &caller.key, &head.model)?;
+    let body = body::read(&parts.headers, body, proxy.settings.max_body).await?;
+    let (wire, head) = (Wire::new(Route::CountTokens), Head::find(&body, None, None)?);
+    let model = proxy.model(wire.route, &caller.key, &head.model)?;
     let estimate = about(body.len());
     if model.upstream.kind == UpstreamKind::Demo {
         return Ok(counted(estimate));
     }
     let question = Question {
-        dialect: Dialect::Anthropic,
-        path: "/v1/messages/count_tokens",
+        wire,
+        path: wire.path(),
         query: parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default(),
         headers: parts.headers,
-        body: head.rewrite(body, &model.wire_name, false),
+        sending: Sending::json(head.rewrite(body, &model.wire_name, false)),
         stream: false,
     };
     let answer = upstream::ask(&proxy.outbound, model, question).await?;
@@ -73,7 +75,7 @@ async fn count(
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
             return Ok(counted(estimate));
         }
-        _ => return Ok(proxy.passed_on(Dialect::Anthropic, model, answer).await),
+        _ => return Ok(proxy.passed_on(Dialect::Anthropic, &model.upstream, answer).await),
     }
     let (head, body) = answer.into_parts();
     let body = Limited::new(body, LONGEST).collect().await.ok();

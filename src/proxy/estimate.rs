@@ -162,7 +162,15 @@ struct Piece {
     #[serde(default)]
     choices: Vec<Choice>,
     #[serde(default)]
-    delta: Option<Delta>,
+    delta: Option<Said>,
+}
+
+/// Answers and transcripts say a text where the other protocols have an object.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Text(String),
+    Parts(Delta),
 }
 
 #[derive(Deserialize)]
@@ -220,8 +228,8 @@ impl Produced {
     pub(super) fn whole(&mut self, json: &[u8]) {
         match serde_json::from_slice::<Value>(json) {
             Ok(Value::Object(answer)) => {
-                let (choices, content) = (answer.get("choices"), answer.get("content"));
-                for part in choices.into_iter().chain(content) {
+                let parts = ["choices", "content", "output", "text"];
+                for part in parts.iter().filter_map(|part| answer.get(*part)) {
                     gather(part, &mut self.whole);
                 }
             }
@@ -230,6 +238,11 @@ impl Produced {
         let sample = floor(&self.whole, LONGEST_SAMPLE);
         self.unread += self.whole.len() - sample;
         self.whole.truncate(sample);
+    }
+
+    /// A plain text, of which only the length is known.
+    pub(super) fn unread(&mut self, bytes: usize) {
+        self.unread += bytes;
     }
 
     pub(super) fn tokens(&self) -> i64 {
@@ -256,7 +269,11 @@ impl Texts {
             self.add(choice.text);
             self.delta(choice.delta);
         }
-        self.delta(piece.delta);
+        match piece.delta {
+            Some(Said::Text(text)) => self.add(Some(text)),
+            Some(Said::Parts(delta)) => self.delta(Some(delta)),
+            None => {}
+        }
     }
 
     fn delta(&mut self, delta: Option<Delta>) {

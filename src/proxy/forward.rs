@@ -3,15 +3,15 @@ use super::{
     Proxy, admit, begin,
     call::Call,
     catalog::Model,
-    estimate::Prompt,
     headers,
-    meter::Meter,
+    meter::{Content, Meter},
     metrics::Here,
     openrouter, passed_on,
+    received::Received,
     refusal::{Dialect, Reason},
-    request::{self, Head},
     tap::{Cut, Kind, Tap},
     upstream::{self, Question, UpstreamBody},
+    wire::{Flow, Wire},
 };
 use crate::{
     config::UpstreamKind,
@@ -20,7 +20,7 @@ use crate::{
 };
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Response, header},
     response::IntoResponse,
 };
@@ -28,34 +28,10 @@ use bytes::Bytes;
 use http_body::Body as _;
 use tokio::time::Instant;
 
-pub(super) async fn chat(
-    State(proxy): State<Proxy>,
-    caller: Result<Caller, NoCaller>,
-    request: Request,
-) -> axum::response::Response {
-    answer(&proxy, Dialect::OpenAi, caller, request).await
-}
-
-/// The same, with OpenRouter's errors.
-pub(super) async fn openrouter_chat(
-    State(proxy): State<Proxy>,
-    caller: Result<Caller, NoCaller>,
-    request: Request,
-) -> axum::response::Response {
-    answer(&proxy, Dialect::OpenRouter, caller, request).await
-}
-
-pub(super) async fn messages(
-    State(proxy): State<Proxy>,
-    caller: Result<Caller, NoCaller>,
-    request: Request,
-) -> axum::response::Response {
-    answer(&proxy, Dialect::Anthropic, caller, request).await
-}
-
-async fn answer(
+/// On a route, of the model that its path names, if it does.
+pub(super) async fn answer(
     proxy: &Proxy,
-    dialect: Dialect,
+    (wire, named): (Wire, Option<String>),
     caller: Result<Caller, NoCaller>,
     request: Request,
 ) -> axum::response::Response {
@@ -66,49 +42,28 @@ async fn answer(
         }
         let mut here = proxy.metrics.here();
         let (parts, body) = request.into_parts();
-        let body = request::read(&parts.headers, body, proxy.settings.max_body).await?;
+        let received = Received::read(proxy, wire.route, named, (&parts.headers, body)).await?;
         here.was_read();
-        let head = Head::find(&body)?;
-        let model = proxy.model(dialect.route(), dialect, &caller.key, &head.model)?;
-        let query = parts.uri.query().filter(|_| dialect == Dialect::Anthropic);
+        let model = proxy.model(wire.route, &caller.key, received.model())?;
+        if let Some(more) = received.more().filter(|_| wire.route == Route::Responses) {
+            proxy.may_ask(&caller.key, more).await?;
+        }
+        let query = parts.uri.query().filter(|_| wire.dialect == Dialect::Anthropic);
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        proxy.forward((dialect, &caller, model), &head, body, (parts.headers, query, here)).await
+        proxy.forward((wire, &caller, model), received, (parts.headers, query, here)).await
     };
     match outcome.await {
         Ok(response) => response,
         Err(reason) => {
             proxy.metrics.refused(reason.kind());
-            dialect.refuse(reason).into_response()
-        }
-    }
-}
-
-impl Dialect {
-    fn route(self) -> Route {
-        match self {
-            Self::OpenAi | Self::OpenRouter => Route::ChatCompletions,
-            Self::Anthropic => Route::Messages,
-        }
-    }
-
-    /// At an upstream, whose base URL has the `/v1` of OpenAI's.
-    fn path(self) -> &'static str {
-        match self {
-            Self::OpenAi | Self::OpenRouter => "/chat/completions",
-            Self::Anthropic => "/v1/messages",
+            wire.dialect.refuse(reason).into_response()
         }
     }
 }
 
 impl Proxy {
-    /// The model by the caller's name for it, if this key may call it by this route in this protocol.
-    pub(super) fn model(
-        &self,
-        route: Route,
-        dialect: Dialect,
-        key: &Key,
-        name: &str,
-    ) -> Result<&Model, Reason> {
+    /// The model by the caller's name for it, if this key may call it by this route.
+    pub(super) fn model(&self, route: Route, key: &Key, name: &str) -> Result<&Model, Reason> {
         if !key.allows_route(route) {
             return Err(Reason::RouteNotAllowed(route));
         }
@@ -121,62 +76,58 @@ impl Proxy {
             Reason::NoSuchModel(text)
         };
         let model = found.ok_or_else(unknown)?;
-        let elsewhere = match (dialect, model.upstream.kind) {
-            (Dialect::OpenAi | Dialect::OpenRouter, UpstreamKind::Anthropic) => {
-                Some("/v1/messages")
-            }
-            (Dialect::Anthropic, UpstreamKind::OpenAi) => Some("/v1/chat/completions"),
-            _ => None,
-        };
-        match elsewhere {
-            None => Ok(model),
-            Some(path) => Err(Reason::NoSuchModel(format!(
-                "The model {name:?} is served on {path}, not on this route."
-            ))),
+        let kind = model.upstream.kind;
+        if kind.serves(route) {
+            return Ok(model);
         }
+        let elsewhere = match kind {
+            UpstreamKind::Anthropic => Route::Messages,
+            UpstreamKind::OpenAi | UpstreamKind::Demo => Route::ChatCompletions,
+        };
+        Err(Reason::NoSuchModel(format!(
+            "The model {name:?} is served on {}, not on this route.",
+            elsewhere.path()
+        )))
     }
 
     async fn forward(
         &self,
-        (dialect, caller, model): (Dialect, &Caller, &Model),
-        head: &Head,
-        body: Bytes,
+        (wire, caller, model): (Wire, &Caller, &Model),
+        received: Received,
         (caller_headers, query, here): (HeaderMap, String, Here),
     ) -> Result<axum::response::Response, Reason> {
-        let inject = dialect != Dialect::Anthropic
-            && head.stream
-            && !head.asks_usage
-            && model.upstream.inject_usage;
+        let inject = received.lacks_usage(wire) && model.upstream.inject_usage;
         let slot = self.books.slot().await?;
-        let prompt = Prompt::of(&body);
-        let reservation = self.admit(caller, model, head, prompt.at_most())?;
-        let meter = Meter::new(dialect, prompt);
-        let parts = (meter, self.metrics.clone(), here);
+        let asked = received.asked(wire.route);
+        let reservation = self.admit(caller, model, &asked)?;
+        let labels = received.labels(&caller_headers, &self.tag_headers);
+        let meter = Meter::new(wire, asked, &model.tariff.price);
+        let parts = (meter, labels, self.metrics.clone(), here);
         let mut call =
             Call::new((slot, reservation), &caller.key, model, self.clock.clone(), parts);
         let question = Question {
-            dialect,
-            path: dialect.path(),
+            wire,
+            path: wire.path(),
             query,
             headers: caller_headers,
-            body: head.rewrite(body, &model.wire_name, inject),
-            stream: head.stream,
+            stream: received.streams(),
+            sending: received.into_sending(&model.wire_name, inject),
         };
         let end = caller.leash.end(&self.shutdown.cut);
         let begun = tokio::select! {
-            begun = self.begin((dialect, model), question, &mut call, inject) => begun,
+            begun = self.begin((wire, model), question, &mut call, inject) => begun,
             // The server stops, or the key has ended, and nothing has been said yet.
             () = end.cancelled() => Err(self.cut_short()),
         };
         match begun {
             Ok(Begun::Answer { mut head, body, first, kind }) => {
                 let limits = (&caller.accounts, model.name.as_str());
-                admit::tell(&mut head.headers, limits, dialect, self.clock.now());
+                admit::tell(&mut head.headers, limits, wire.dialect, self.clock.now());
                 let leash = caller.leash.clone();
                 let cut = Cut { end, leash, stopping: self.shutdown.cut.clone() };
                 let waits = (self.settings.keepalive, cut);
                 let tap =
-                    Tap::new((body, model.upstream.clone()), first, call, (kind, dialect), waits);
+                    Tap::new((body, model.upstream.clone()), first, call, (kind, wire), waits);
                 Ok(Response::from_parts(head, Body::new(tap)))
             }
             Ok(Begun::Error(response)) => {
@@ -185,7 +136,9 @@ impl Proxy {
             }
             Err(cut @ (Reason::Stopping | Reason::Caller(_))) => Err(cut),
             Err(reason) => {
-                self.metrics.upstream_failed(&model.upstream.name);
+                if matches!(reason, Reason::Upstream { .. }) {
+                    self.metrics.upstream_failed(&model.upstream.name);
+                }
                 call.release();
                 Err(reason)
             }
@@ -203,7 +156,7 @@ impl Proxy {
     /// The question goes out, and the answer begins.
     async fn begin(
         &self,
-        (dialect, model): (Dialect, &Model),
+        (wire, model): (Wire, &Model),
         question: Question,
         call: &mut Call,
         inject: bool,
@@ -211,22 +164,17 @@ impl Proxy {
         let asked = Instant::now();
         let response = upstream::ask(&self.outbound, model, question).await?;
         if !response.status().is_success() {
-            return Ok(Begun::Error(self.passed_on(dialect, model, response).await));
+            return Ok(Begun::Error(self.passed_on(wire.dialect, &model.upstream, response).await));
         }
         let (mut head, mut body) = response.into_parts();
         let is = |name: HeaderName, what: &str| {
             head.headers.get(name).is_some_and(|v| v.as_bytes().starts_with(what.as_bytes()))
         };
-        let events = is(header::CONTENT_TYPE, "text/event-stream");
+        let content = content(&head.headers, wire);
         let plain = !head.headers.contains_key(header::CONTENT_ENCODING)
             || is(header::CONTENT_ENCODING, "identity");
-        call.meter.begin(events, is(header::CONTENT_ENCODING, "gzip"));
-        let kind = match (events && plain, inject) {
-            (false, _) => Kind::Opaque,
-            (true, false) if dialect == Dialect::OpenRouter => Kind::Edited { with_usage: true },
-            (true, false) => Kind::Events,
-            (true, true) => Kind::Edited { with_usage: false },
-        };
+        call.meter.begin(content, is(header::CONTENT_ENCODING, "gzip"));
+        let kind = Kind::of(content == Content::Events && plain, inject, wire);
         let upstream = &model.upstream;
         let mut cost = None;
         let (first, failed) = if kind == Kind::Opaque {
@@ -234,14 +182,14 @@ impl Proxy {
             let slow = |_| begin::slow(upstream);
             let first = first.await.map_err(slow)??;
             // Only an answer that is here as a whole can still be judged.
-            let whole = plain && !events && body.is_end_stream();
-            let failed = whole.then(|| begin::failed(dialect, upstream, &first)).flatten();
+            let whole = plain && content == Content::Json && body.is_end_stream();
+            let failed = whole.then(|| begin::failed(wire, upstream, &first)).flatten();
             cost = whole.then(|| call.cost_of(&first)).flatten();
             (first, failed)
         } else {
             let patience = self.settings.keepalive;
             let first = begin::first_event(&mut body, upstream, patience).await?;
-            let failed = begin::refused(dialect, upstream, &first);
+            let failed = begin::refused(wire, upstream, &first);
             (first, failed)
         };
         call.answered(asked);
@@ -251,10 +199,10 @@ impl Proxy {
         }
         if let Some(reason) = failed {
             self.metrics.upstream_failed(&upstream.name);
-            let refusal = dialect.refuse(reason).into_response();
+            let refusal = wire.dialect.refuse(reason).into_response();
             return Ok(Begun::Error(passed_on::with(&head.headers, refusal)));
         }
-        let first = if dialect == Dialect::OpenRouter && kind == Kind::Opaque && plain {
+        let first = if wire.dialect == Dialect::OpenRouter && kind == Kind::Opaque && plain {
             // The body grows by it.
             head.headers.remove(header::CONTENT_LENGTH);
             openrouter::with_fingerprint(first)
@@ -268,6 +216,16 @@ impl Proxy {
             head.headers.insert(name, HeaderValue::from_static("no"));
         }
         Ok(Begun::Answer { head, body, first, kind })
+    }
+}
+
+/// What comes, by its head. What answers with text says JSON, whatever its head says.
+fn content(headers: &HeaderMap, wire: Wire) -> Content {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    match kind {
+        Some(kind) if kind.starts_with("text/event-stream") => Content::Events,
+        Some(kind) if wire.flow() == Flow::Typed && !kind.contains("json") => Content::Other,
+        _ => Content::Json,
     }
 }
 

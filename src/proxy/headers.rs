@@ -36,6 +36,7 @@ const THEIRS: [HeaderName; 7] = [
     header::CONTENT_SECURITY_POLICY,
     header::WWW_AUTHENTICATE,
 ];
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -56,11 +57,19 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 /// The caller's headers, for the upstream: the caller's key never reaches it (row G5), and neither does what
 /// somebody could take for the word of a proxy (row G7).
-pub(super) fn to_upstream(mut headers: HeaderMap, upstream: &Upstream) -> HeaderMap {
+pub(super) fn to_upstream(
+    mut headers: HeaderMap,
+    upstream: &Upstream,
+    content_type: Option<HeaderValue>,
+) -> HeaderMap {
     strip_hop_by_hop(&mut headers);
     for name in OURS.iter().chain(&KEY_HEADERS) {
         headers.remove(name);
     }
+    match content_type {
+        Some(content_type) => headers.insert(header::CONTENT_TYPE, content_type),
+        None => headers.remove(header::CONTENT_TYPE),
+    };
     let smuggled: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
@@ -80,7 +89,6 @@ pub(super) fn to_upstream(mut headers: HeaderMap, upstream: &Upstream) -> Header
     }
     // A compressed answer hides its usage from the tap.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(credential) = &upstream.credential {
         let name = match upstream.kind {
             UpstreamKind::Anthropic => X_API_KEY,

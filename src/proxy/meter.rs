@@ -1,17 +1,22 @@
 //! The side tap: reads what an answer used while its bytes go on.
 use super::{
-    estimate::{Produced, Prompt},
-    refusal::Dialect,
+    asked::Asked,
+    count::Needs,
+    estimate::Produced,
+    said::Said,
     sse::{self, Events},
-    usage::{Reported, Said},
+    usage::Reported,
+    wire::{Flow, Wire},
 };
-use crate::model::Tokens;
+use crate::model::{Price, Route};
 use flate2::write::GzDecoder;
 use memchr::memmem::Finder;
 use std::{io::Write as _, sync::LazyLock};
 
 /// An answer as JSON is read at its end; a longer one is passed on and estimated.
 const LONGEST_JSON: usize = 8 << 20;
+/// Of a longer one so much of its end is kept: usage is the last that it says.
+const TAIL: usize = 4 << 10;
 /// What a compressed answer may unpack to, for the meter.
 const LONGEST_UNPACKED: usize = 64 << 20;
 
@@ -20,25 +25,49 @@ static TELLING: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
     ["\"usage\"", "\"finish_reason\":\"", "\"error\"", "\"finish_reason\": \""].map(Finder::new)
 });
 
+/// What says more than text in the events of an answer.
+static OF_AN_ANSWER: LazyLock<[Finder<'static>; 5]> = LazyLock::new(|| {
+    let kinds = ["created", "completed", "incomplete", "failed"];
+    let [a, b, c, d] = kinds.map(|kind| Finder::new(&format!("\"response.{kind}\"")).into_owned());
+    [a, b, c, d, Finder::new("\"error\"")]
+});
+
 pub(super) struct Meter {
-    dialect: Dialect,
+    pub(super) wire: Wire,
     shape: Shape,
     unpack: Option<(GzDecoder<Vec<u8>>, usize)>,
-    prompt: Prompt,
-    reported: Reported,
-    produced: Produced,
+    pub(super) asked: Asked,
+    pub(super) needs: Needs,
+    pub(super) reported: Reported,
+    pub(super) produced: Produced,
     /// The protocol's own end was seen: `[DONE]`, `message_stop`.
     pub(super) done: bool,
     /// A choice has finished: some servers say no more than that.
     pub(super) finished: bool,
     /// The upstream said that it failed.
     pub(super) failed: bool,
+    /// The id of the answer, where the protocol lets one ask for it again.
+    pub(super) answer: Option<String>,
+    events: u64,
 }
 
 enum Shape {
     Nothing,
     Json(Vec<u8>),
+    /// A text, or a file.
+    Bytes(usize),
+    /// The end of an answer that is longer than what is read.
+    Tail(Vec<u8>),
     Events(Events),
+}
+
+/// What kind of answer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    Events,
+    Json,
+    /// A file, or a plain text.
+    Other,
 }
 
 /// What one event means for the caller.
@@ -49,31 +78,31 @@ pub(super) enum Event {
     OnlyUsage,
 }
 
-/// What was used, and whether a number is ours.
-pub(super) struct Counted {
-    pub(super) tokens: Tokens,
-    pub(super) estimated: bool,
-}
-
 impl Meter {
     /// Of a call that has no answer yet.
-    pub(super) fn new(dialect: Dialect, prompt: Prompt) -> Self {
+    pub(super) fn new(wire: Wire, asked: Asked, price: &Price) -> Self {
         Self {
-            dialect,
+            wire,
             shape: Shape::Nothing,
             unpack: None,
-            prompt,
+            asked,
+            needs: Needs::of(price),
             reported: Reported::default(),
             produced: Produced::default(),
             done: false,
             finished: false,
             failed: false,
+            answer: None,
+            events: 0,
         }
     }
 
-    pub(super) fn begin(&mut self, events: bool, gzip: bool) {
-        self.shape =
-            if events { Shape::Events(Events::default()) } else { Shape::Json(Vec::new()) };
+    pub(super) fn begin(&mut self, content: Content, gzip: bool) {
+        self.shape = match content {
+            Content::Events => Shape::Events(Events::default()),
+            Content::Json => Shape::Json(Vec::new()),
+            Content::Other => Shape::Bytes(0),
+        };
         self.unpack = gzip.then(|| (GzDecoder::new(Vec::new()), 0));
     }
 
@@ -94,7 +123,18 @@ impl Meter {
             Shape::Json(whole) if whole.len() + plain.len() <= LONGEST_JSON => {
                 whole.extend_from_slice(plain);
             }
-            Shape::Nothing | Shape::Json(_) => {}
+            Shape::Json(whole) => {
+                whole.extend_from_slice(plain);
+                self.shape = Shape::Tail(std::mem::take(whole));
+                self.read(&[]);
+            }
+            Shape::Tail(tail) => {
+                let last = plain.len().saturating_sub(TAIL);
+                tail.extend_from_slice(&plain[last..]);
+                tail.drain(..tail.len().saturating_sub(TAIL));
+            }
+            Shape::Bytes(count) => *count += plain.len(),
+            Shape::Nothing => {}
             Shape::Events(_) => {
                 self.events(plain, |_, _| {});
             }
@@ -129,13 +169,19 @@ impl Meter {
 
     fn event(&mut self, event: &[u8]) -> Event {
         let Some(data) = sse::data(event) else { return Event::Pass };
-        match self.dialect {
-            Dialect::OpenAi | Dialect::OpenRouter => self.chunk(data),
-            Dialect::Anthropic => {
-                self.message_event(data);
-                Event::Pass
-            }
+        self.events += 1;
+        match self.wire.flow() {
+            Flow::Chunks => return self.chunk(data),
+            Flow::Messages => self.message_event(data),
+            Flow::Responses => self.answer_event(data),
+            Flow::Typed => self.typed_event(data),
         }
+        Event::Pass
+    }
+
+    /// What an event is told apart by that ends a stream in the upstream's place.
+    pub(super) fn place(&self) -> (Option<&str>, u64) {
+        (self.answer.as_deref(), self.events)
     }
 
     fn chunk(&mut self, data: &[u8]) -> Event {
@@ -175,6 +221,38 @@ impl Meter {
         }
     }
 
+    fn answer_event(&mut self, data: &[u8]) {
+        if !OF_AN_ANSWER.iter().any(|what| what.find(data).is_some()) {
+            if memchr::memmem::find(data, b".delta\"").is_some() {
+                self.produced.piece(data);
+            }
+            return;
+        }
+        let Some(said) = Said::parse(data) else { return };
+        let kind = said.kind.as_deref().unwrap_or_default();
+        self.done |= matches!(kind, "response.completed" | "response.incomplete");
+        self.failed |= matches!(kind, "response.failed" | "error");
+        if let Some(response) = &said.response {
+            self.answer = response.id.clone().or(self.answer.take());
+        }
+        self.reported.merge(said.reported());
+    }
+
+    fn typed_event(&mut self, data: &[u8]) {
+        let said = Said::parse(data);
+        let kind = said.as_ref().and_then(|said| said.kind.as_deref()).unwrap_or_default();
+        if kind.ends_with(".text.delta") {
+            self.produced.piece(data);
+        }
+        // Several images end one by one.
+        self.finished |= matches!(kind.rsplit('.').next(), Some("done" | "completed"));
+        let Some(said) = said else { return };
+        self.failed |= said.error.is_some() || said.kind.as_deref() == Some("error");
+        if said.usage.is_some() {
+            self.reported.merge(said.reported());
+        }
+    }
+
     /// Nothing more comes. What stood after the last whole event is read as one, and is the caller's.
     pub(super) fn finish(&mut self) -> Vec<u8> {
         if let Some((decoder, _)) = &mut self.unpack
@@ -192,11 +270,29 @@ impl Meter {
             }
             Shape::Json(whole) => {
                 self.done = true;
-                if let Some(said) = Said::parse(whole) {
-                    self.reported.merge(said.reported());
+                let whole = std::mem::take(whole);
+                if let Some(said) = Said::parse(&whole) {
+                    self.reported.merge(self.reported_by(&said));
+                    self.answer = said.id.filter(|_| self.wire.flow() == Flow::Responses);
                 }
                 if self.reported.output.is_none() {
-                    self.produced.whole(whole);
+                    self.produced.whole(&whole);
+                }
+                Vec::new()
+            }
+            Shape::Tail(tail) => {
+                self.done = true;
+                if let Some(numbers) = Said::of_tail(tail) {
+                    let mut reported = numbers.reported();
+                    reported.input = reported.input.or(self.all_input(numbers.all_input()));
+                    self.reported.merge(reported);
+                }
+                Vec::new()
+            }
+            Shape::Bytes(count) => {
+                self.done = true;
+                if self.wire.route != Route::Speech {
+                    self.produced.unread(*count);
                 }
                 Vec::new()
             }
@@ -207,19 +303,5 @@ impl Meter {
     #[cfg(any(test, fuzzing))]
     pub(super) fn said(&self) -> (Option<i64>, Option<i64>) {
         (self.reported.input, self.reported.output)
-    }
-
-    /// What was used so far. A caller that left is counted what was produced, not what was announced.
-    pub(super) fn counted(&self, whole: bool) -> Counted {
-        let output = match self.reported.output {
-            Some(output) if whole => output,
-            Some(output) => output.max(self.produced.tokens()),
-            None => self.produced.tokens(),
-        };
-        let input = self.reported.input.unwrap_or_else(|| self.prompt.tokens());
-        Counted {
-            tokens: self.reported.tokens(input, output),
-            estimated: self.reported.input.is_none() || self.reported.output != Some(output),
-        }
     }
 }

@@ -1,14 +1,20 @@
 //! Owns the data plane: caller → model → upstream → usage. Never here: whether a key is live, or a body that
 //! is collected before it is passed on.
 mod admit;
+mod answers;
+mod asked;
 mod begin;
+mod body;
 mod call;
 mod catalog;
+mod count;
 mod count_tokens;
 mod demo;
 mod estimate;
+mod form;
 mod forward;
 mod headers;
+mod heard;
 mod limited;
 mod lost;
 mod mask;
@@ -19,30 +25,37 @@ mod openrouter;
 #[cfg(any(test, fuzzing))]
 pub mod oracle;
 mod passed_on;
+mod received;
 mod refusal;
 mod request;
+mod said;
 mod sse;
 mod tap;
 mod upstream;
 mod usage;
+mod wire;
 
 pub use lost::{lost, wrong_method};
 pub use metrics::Metrics;
 
 use crate::{
     config::Config,
-    guard::Guard,
-    store::books::Books,
+    guard::{Caller, Guard, NoCaller},
+    model::Route,
+    store::{Store, books::Books},
     web::Site,
     world::{Clock, Outbound, Shutdown},
 };
 use axum::{
     Router,
-    extract::FromRef,
-    routing::{get, post},
+    extract::{FromRef, Path, Request, State},
+    http::HeaderName,
+    routing::{MethodRouter, get, post},
 };
 use catalog::Catalog;
+use refusal::Dialect;
 use std::{sync::Arc, time::Duration};
+use wire::Wire;
 
 #[derive(Clone, FromRef)]
 pub struct Proxy {
@@ -56,6 +69,9 @@ pub struct Proxy {
     catalog: Arc<Catalog>,
     settings: Settings,
     limits: LimitSettings,
+    store: Store,
+    /// `server.tag_headers`.
+    tag_headers: Arc<[HeaderName]>,
 }
 
 #[derive(Clone, Copy)]
@@ -75,6 +91,7 @@ struct LimitSettings {
 
 /// What the data plane is made of.
 pub struct Parts {
+    pub store: Store,
     pub guard: Guard,
     pub site: Site,
     pub clock: Clock,
@@ -87,7 +104,7 @@ pub struct Parts {
 impl Proxy {
     #[must_use]
     pub fn new(config: &Config, parts: Parts) -> Self {
-        let Parts { guard, site, clock, books, outbound, shutdown, metrics } = parts;
+        let Parts { store, guard, site, clock, books, outbound, shutdown, metrics } = parts;
         let settings = Settings {
             max_body: config.server.max_body.0,
             keepalive: config.server.sse_keepalive.to_std(),
@@ -98,7 +115,21 @@ impl Proxy {
             allow_unpriced: config.limits.allow_unpriced,
         };
         let catalog = Arc::new(Catalog::new(config));
-        Self { guard, site, clock, books, outbound, shutdown, metrics, catalog, settings, limits }
+        let tag_headers = config.server.tag_headers.clone().into();
+        Self {
+            guard,
+            site,
+            clock,
+            books,
+            outbound,
+            shutdown,
+            metrics,
+            catalog,
+            settings,
+            limits,
+            store,
+            tag_headers,
+        }
     }
 }
 
@@ -108,16 +139,51 @@ pub fn routes() -> Router<Proxy> {
     // The last is Glama's.
     for base in ["", "/v1", "/api/gateway/openai/v1"] {
         let at = |path: &str| format!("{base}{path}");
+        for route in Route::ALL.into_iter().filter(|route| *route != Route::CountTokens) {
+            let by_method = match route {
+                // A WebSocket asks first, and hears at once that there is none.
+                Route::Responses => call(Wire::new(route)).get(answers::no_websocket),
+                _ => call(Wire::new(route)),
+            };
+            router = router.route(&at(route.short_path()), by_method);
+        }
         router = router
-            .route(&at("/chat/completions"), post(forward::chat))
-            .route(&at("/messages"), post(forward::messages))
+            .route(&at("/responses/{id}"), get(answers::get).delete(answers::delete))
+            .route(&at("/responses/{id}/input_items"), get(answers::input_items))
             .route(&at("/messages/count_tokens"), post(count_tokens::post))
             .route(&at("/models"), get(models::list))
             .route(&at("/models/{*id}"), get(models::one))
             .route(&at("/model/info"), get(models::info))
             .route(&at("/model_group/info"), get(models::groups));
     }
+    for route in Route::ALL.into_iter().filter(|route| !route.is_anthropic()) {
+        let path = format!("/openai/deployments/{{model}}{}", route.short_path());
+        router = router.route(&path, deployed(Wire::new(route)));
+    }
+    let openrouter = Wire { route: Route::ChatCompletions, dialect: Dialect::OpenRouter };
     router
         .route("/api/v1/models", get(openrouter::models))
-        .route("/api/v1/chat/completions", post(forward::openrouter_chat))
+        .route("/api/v1/chat/completions", call(openrouter))
+}
+
+fn call(wire: Wire) -> MethodRouter<Proxy> {
+    post(
+        async move |State(proxy): State<Proxy>,
+                    caller: Result<Caller, NoCaller>,
+                    request: Request| {
+            forward::answer(&proxy, (wire, None), caller, request).await
+        },
+    )
+}
+
+/// As Azure has it: the path names the model.
+fn deployed(wire: Wire) -> MethodRouter<Proxy> {
+    post(
+        async move |State(proxy): State<Proxy>,
+                    Path(model): Path<String>,
+                    caller: Result<Caller, NoCaller>,
+                    request: Request| {
+            forward::answer(&proxy, (wire, Some(model)), caller, request).await
+        },
+    )
 }

@@ -1,17 +1,39 @@
 //! The scan of a body and the tap of a stream beside a full parse of the same bytes: whatever they are, both must come
 //! to the same. Called by property tests here, and by the fuzzer (`fuzz/`).
 use super::{
-    estimate::Prompt,
-    meter::Meter,
-    refusal::Dialect,
+    asked::Asked,
+    meter::{Content, Meter},
     request::Head,
     tap::{Kind, passed},
+    wire::Wire,
 };
+use crate::model::{Price, Route};
 use bytes::Bytes;
 use serde_json::Value;
 use std::ops::Range;
 
 const SENSIBLE: Range<i64> = 0..1_000_000_001;
+
+/// Members that are read: none may be there twice.
+const READ: [&str; 17] = [
+    "model",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "n",
+    "best_of",
+    "user",
+    "metadata",
+    "previous_response_id",
+    "background",
+    "conversation",
+    "store",
+    "input",
+    "prompt",
+    "documents",
+];
 
 /// The members of an object in order, doubled ones too.
 struct Members(Vec<(String, Value)>);
@@ -43,7 +65,7 @@ impl<'de> serde::Deserialize<'de> for Members {
 
 /// What the scan finds in a body, and what it splices in, is what a tree would say.
 pub fn body(data: &[u8]) {
-    let scanned = Head::find(data).ok();
+    let scanned = Head::find(data, None, None).ok();
     let Ok(Members(members)) = serde_json::from_slice::<Members>(data) else {
         // The scan reads over what it does not need, as the upstream may not; it must only not lose its way.
         if let Some(head) = scanned {
@@ -54,8 +76,7 @@ pub fn body(data: &[u8]) {
     let all = |name: &str| {
         members.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect()
     };
-    let known = ["model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n"];
-    let doubled = known.iter().any(|name| {
+    let doubled = READ.iter().any(|name| {
         let values: Vec<&Value> = all(name);
         values.len() > 1
     });
@@ -65,7 +86,8 @@ pub fn body(data: &[u8]) {
         Some(value) => value.as_bool(),
     };
     let options = one("stream_options").filter(|value| !value.is_null());
-    let fits = !doubled && stream.is_some() && options.is_none_or(Value::is_object);
+    let previous = one("previous_response_id").is_none_or(|id| id.is_null() || id.is_string());
+    let fits = !doubled && previous && stream.is_some() && options.is_none_or(Value::is_object);
     let model = one("model").and_then(Value::as_str).filter(|_| fits);
     let (Some(model), Some(head)) = (model, &scanned) else {
         assert_eq!(model.is_some(), scanned.is_some(), "one of both refuses");
@@ -98,8 +120,8 @@ pub fn body(data: &[u8]) {
 
 /// A stream means the same however it is cut, passes as the same bytes, and its usage is what a full parse finds.
 pub fn stream(anthropic: bool, data: &[u8], cuts: &[u8]) {
-    let dialect = if anthropic { Dialect::Anthropic } else { Dialect::OpenAi };
-    let whole = run((Kind::Events, dialect), &[data]);
+    let wire = Wire::new(if anthropic { Route::Messages } else { Route::ChatCompletions });
+    let whole = run((Kind::Events, wire), &[data]);
     let mut pieces: Vec<&[u8]> = Vec::new();
     let mut rest = data;
     for cut in cuts {
@@ -108,7 +130,7 @@ pub fn stream(anthropic: bool, data: &[u8], cuts: &[u8]) {
         rest = more;
     }
     pieces.push(rest);
-    let cut = run((Kind::Events, dialect), &pieces);
+    let cut = run((Kind::Events, wire), &pieces);
     assert_eq!(whole, cut, "a cut changes nothing");
     assert_eq!(whole.passed, data, "the caller's bytes are the upstream's");
     // Keys written with escapes are read by nobody's clients otherwise than by a full parse; ours looks for plain ones.
@@ -116,12 +138,12 @@ pub fn stream(anthropic: bool, data: &[u8], cuts: &[u8]) {
         assert_eq!((whole.input, whole.output), reported(data), "as a full parse has it");
     }
     if !anthropic {
-        let edited = run((Kind::Edited { with_usage: false }, dialect), &pieces);
+        let edited = run((Kind::Edited { with_usage: false }, wire), &pieces);
         assert_eq!(
             (edited.input, edited.output, edited.done),
             (whole.input, whole.output, whole.done)
         );
-        let uncut = run((Kind::Edited { with_usage: false }, dialect), &[data]);
+        let uncut = run((Kind::Edited { with_usage: false }, wire), &[data]);
         assert_eq!(edited, uncut, "an edited stream is cut as well");
     }
 }
@@ -135,9 +157,10 @@ struct Read {
     failed: bool,
 }
 
-fn run(how: (Kind, Dialect), pieces: &[&[u8]]) -> Read {
-    let mut meter = Meter::new(how.1, Prompt::of(&Bytes::new()));
-    meter.begin(true, false);
+fn run(how: (Kind, Wire), pieces: &[&[u8]]) -> Read {
+    let asked = Asked::of_nothing(how.1.route);
+    let mut meter = Meter::new(how.1, asked, &Price::default());
+    meter.begin(Content::Events, false);
     let mut all = Vec::new();
     for piece in pieces {
         all.extend_from_slice(&passed(&mut meter, how, Bytes::copy_from_slice(piece)));

@@ -1,7 +1,7 @@
 //! An upstream's own error: passed on in its words, but for the provider's key.
 use super::{
     Proxy,
-    catalog::{Model, Upstream},
+    catalog::Upstream,
     headers,
     refusal::{Dialect, Reason, Refusal},
     upstream::UpstreamBody,
@@ -27,11 +27,10 @@ impl Proxy {
     pub(super) async fn passed_on(
         &self,
         dialect: Dialect,
-        model: &Model,
+        upstream: &Upstream,
         response: Response<UpstreamBody>,
     ) -> axum::response::Response {
         let (head, body) = response.into_parts();
-        let upstream = &model.upstream;
         let ours = head.status == StatusCode::UNAUTHORIZED || !head.status.is_client_error();
         if ours {
             self.metrics.upstream_failed(&upstream.name);

@@ -29,6 +29,8 @@ pub(super) enum Reason {
     TooLarge(usize),
     /// `Content-Encoding` of a request.
     Encoded,
+    /// A client that would rather speak by one (field report K39).
+    NoWebSocket,
     /// The lists of routes of the key, or of somebody's it belongs to, do not have this one.
     #[from(skip)]
     RouteNotAllowed(Route),
@@ -60,6 +62,10 @@ pub(super) enum Reason {
     WrongMethod(String),
 }
 
+const UNPRICED: &str = "An admin can write its [model.price], or set limits.allow_unpriced.";
+const STOPPING: &str =
+    "This Gatekey is stopping. Try again: another one, or the next, will answer.";
+
 pub(super) struct Refusal {
     pub(super) dialect: Dialect,
     pub(super) reason: Reason,
@@ -68,16 +74,6 @@ pub(super) struct Refusal {
 impl Dialect {
     pub(super) fn refuse(self, reason: impl Into<Reason>) -> Refusal {
         Refusal { dialect: self, reason: reason.into() }
-    }
-
-    /// Members of a chunk that must not be null: OpenAI's API sends `usage: null` where usage is asked for, which the
-    /// caller may not have done; OpenRouter's clients take no null at all.
-    pub(super) fn nulls(self, with_usage: bool) -> &'static [&'static [u8]] {
-        match (self, with_usage) {
-            (Self::OpenRouter, _) => &[b"\"usage\"", b"\"system_fingerprint\""],
-            (Self::OpenAi, false) => &[b"\"usage\""],
-            (Self::OpenAi, true) | (Self::Anthropic, _) => &[],
-        }
     }
 
     /// An error as this protocol writes it.
@@ -95,15 +91,6 @@ impl Dialect {
             Self::Anthropic => {
                 json!({"type": "error", "error": {"type": anthropic_kind(status), "message": message}})
             }
-        }
-    }
-
-    /// The same as the last event of a stream (field report K34): an error, and never a tidy end.
-    pub(super) fn event(self, message: &str) -> String {
-        let error = self.envelope(StatusCode::BAD_GATEWAY, "upstream_error", message);
-        match self {
-            Self::OpenAi | Self::OpenRouter => format!("data: {error}\n\n"),
-            Self::Anthropic => format!("event: error\ndata: {error}\n\n"),
         }
     }
 }
@@ -143,7 +130,12 @@ impl Reason {
             Self::Encoded => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "invalid_request_error",
-                "Send the body without Content-Encoding.".into(),
+                "Content-Encoding must be gzip or zstd, and only one of them.".into(),
+            ),
+            Self::NoWebSocket => (
+                StatusCode::UPGRADE_REQUIRED,
+                "invalid_request_error",
+                "Answers are not served over a WebSocket: POST to this path.".into(),
             ),
             Self::RouteNotAllowed(route) => (
                 StatusCode::FORBIDDEN,
@@ -166,17 +158,11 @@ impl Reason {
             Self::Unpriced(model) => (
                 StatusCode::FORBIDDEN,
                 "model_price_unknown",
-                format!(
-                    "Nobody knows what {model:?} costs, and this key has a budget. An admin can write its \
-                     [model.price], or set limits.allow_unpriced."
-                ),
+                format!("Nobody knows what {model:?} costs, and this key has a budget. {UNPRICED}"),
             ),
-            Self::Stopping => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "service_unavailable",
-                "This Gatekey is stopping. Try again: another one, or the next, will answer."
-                    .into(),
-            ),
+            Self::Stopping => {
+                (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", STOPPING.into())
+            }
             Self::Trouble(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "service_unavailable",
@@ -204,6 +190,18 @@ impl IntoResponse for Refusal {
         match &self.reason {
             Reason::Caller(none) => return none.dress(response),
             Reason::Limited(limited) => limited.dress(response.headers_mut()),
+            Reason::Encoded => {
+                // What would be taken (RFC 9110 §15.5.16).
+                let known = HeaderValue::from_static("gzip, zstd");
+                response.headers_mut().insert(header::ACCEPT_ENCODING, known);
+            }
+            Reason::NoWebSocket => {
+                // RFC 9110 §15.5.22.
+                let http = HeaderValue::from_static("HTTP/1.1");
+                response.headers_mut().insert(header::UPGRADE, http);
+                let upgrade = HeaderValue::from_static("upgrade");
+                response.headers_mut().insert(header::CONNECTION, upgrade);
+            }
             Reason::Trouble(error) => tracing::error!(%error, "a call could not be taken"),
             Reason::Stopping => {
                 let close = HeaderValue::from_static("close");

@@ -1,22 +1,19 @@
-//! A request's body: found in it, without building a tree, what decides where it goes; changed in it, in
+//! A request's body of JSON: found in it, without building a tree, what decides where it goes; changed in it, in
 //! place, the little that must be.
 use super::refusal::Reason;
-use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 use std::ops::Range;
 
 /// OpenAI's own bound of `n`.
-const MOST_CHOICES: i64 = 128;
+pub(super) const MOST_CHOICES: i64 = 128;
 
 /// Where things stand in the body.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) model: String,
-    model_at: Range<usize>,
+    model_at: ModelAt,
     pub(super) stream: bool,
     stream_ends: usize,
     options: Option<Range<usize>>,
@@ -24,8 +21,51 @@ pub(super) struct Head {
     pub(super) asks_usage: bool,
     /// The longest answer that is asked for, if it is said as a number.
     pub(super) max_tokens: Option<i64>,
-    /// How many answers: `n`.
+    /// How many answers: `n`, or `best_of` of them.
     pub(super) choices: i64,
+    pub(super) more: More,
+}
+
+/// What only some routes have, or read.
+#[derive(Debug, Default)]
+pub(super) struct More {
+    /// Whom the caller asks for: OpenAI's `user`, Anthropic's `metadata.user_id`.
+    pub(super) end_user: Option<String>,
+    /// `previous_response_id`.
+    pub(super) previous: Option<String>,
+    pub(super) background: bool,
+    pub(super) conversation: bool,
+    /// `store` is false: nobody can ask for the answer again.
+    pub(super) not_kept: bool,
+    /// Characters of `input`, if that is one text.
+    pub(super) characters: i64,
+    /// How many `documents`.
+    pub(super) documents: i64,
+    /// How many prompts, if there are several.
+    pub(super) prompts: i64,
+}
+
+/// Where the model is named.
+#[derive(Debug)]
+enum ModelAt {
+    Here {
+        at: Range<usize>,
+        replaced: bool,
+    },
+    /// Not in the body: it would stand there.
+    Elsewhere {
+        at: usize,
+        alone: bool,
+    },
+}
+
+impl ModelAt {
+    /// Behind the first brace.
+    fn elsewhere(body: &[u8]) -> Self {
+        let at = memchr::memchr(b'{', body).map_or(0, |brace| brace + 1);
+        let alone = body[at..].trim_ascii_start().first() == Some(&b'}');
+        Self::Elsewhere { at, alone }
+    }
 }
 
 #[derive(Deserialize)]
@@ -42,6 +82,74 @@ struct Shape<'a> {
     max_completion_tokens: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "even_null")]
     n: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    best_of: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_output_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    user: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    previous_response_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    background: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    conversation: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    store: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    prompt: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    documents: Option<&'a RawValue>,
+}
+
+impl Shape<'_> {
+    /// The longest answer. What is no number is the upstream's to refuse.
+    fn longest(&self) -> Option<i64> {
+        let all = [self.max_completion_tokens, self.max_output_tokens, self.max_tokens];
+        all.into_iter().find_map(number)
+    }
+
+    fn choices(&self) -> i64 {
+        let of = |raw| number(raw).unwrap_or(1);
+        of(self.n).max(of(self.best_of)).clamp(1, MOST_CHOICES)
+    }
+
+    fn more(&self) -> Result<More, Reason> {
+        let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
+        let user_id = |raw: &RawValue| {
+            let said: Value = serde_json::from_str(raw.get()).ok()?;
+            said["user_id"].as_str().map(str::to_owned)
+        };
+        let several = |raw: Option<&RawValue>| {
+            let many = raw.and_then(|raw| serde_json::from_str::<Vec<IgnoredAny>>(raw.get()).ok());
+            many.map_or(0, |many| i64::try_from(many.len()).unwrap_or(i64::MAX))
+        };
+        let wrong = |_| Reason::BadRequest("previous_response_id must be a text.".into());
+        let previous = self.previous_response_id.map(|raw| serde_json::from_str(raw.get()));
+        let input = self.input.filter(|raw| raw.get().starts_with('"')).and_then(text);
+        // A list of numbers is one prompt, as its tokens.
+        let of_texts = |raw: &&RawValue| raw.get()[1..].trim_start().starts_with(['"', '[']);
+        let prompts = self.prompt.filter(|raw| raw.get().starts_with('[')).filter(of_texts);
+        Ok(More {
+            end_user: self.user.and_then(text).or(self.metadata.and_then(user_id)),
+            previous: previous.transpose().map_err(wrong)?,
+            background: self.background.is_some_and(|raw| raw.get() != "false"),
+            conversation: self.conversation.is_some(),
+            not_kept: self.store.is_some_and(|raw| raw.get() == "false"),
+            characters: input
+                .map_or(0, |text| i64::try_from(text.chars().count()).unwrap_or(i64::MAX)),
+            documents: several(self.documents),
+            prompts: several(prompts),
+        })
+    }
+}
+
+fn number(raw: Option<&RawValue>) -> Option<i64> {
+    raw.and_then(|raw| raw.get().parse().ok())
 }
 
 /// A member that is null stands somewhere all the same.
@@ -49,31 +157,28 @@ fn even_null<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue
     <&RawValue>::deserialize(value).map(Some)
 }
 
-/// The body whole: a model's question is not a stream. Bounded by `server.max_body`.
-pub(super) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Reason> {
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| encoding != "identity") {
-        return Err(Reason::Encoded);
-    }
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > most) {
-        return Err(Reason::TooLarge(most));
-    }
-    match Limited::new(body, most).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Reason::TooLarge(most)),
-        Err(_) => Err(Reason::BadRequest("The body broke off.".into())),
-    }
-}
-
 impl Head {
-    pub(super) fn find(body: &[u8]) -> Result<Self, Reason> {
+    /// The model is `named` elsewhere, which wins, or in the body; where it is in neither there may be a `default`.
+    pub(super) fn find(
+        body: &[u8],
+        named: Option<&str>,
+        default: Option<&str>,
+    ) -> Result<Self, Reason> {
         let shape: Shape<'_> = serde_json::from_slice(body).map_err(|error| {
             Reason::BadRequest(format!("The body is not the JSON it must be: {error}."))
         })?;
         let wrong = |text: &str| Reason::BadRequest(text.into());
-        let model = shape.model.ok_or_else(|| wrong("model is missing."))?;
-        let name = serde_json::from_str(model.get()).map_err(|_| wrong("model must be a text."))?;
+        let model = match (named, shape.model) {
+            (Some(name), _) => name.to_owned(),
+            (None, None) => default.ok_or_else(|| wrong("model is missing."))?.to_owned(),
+            (None, Some(raw)) => {
+                serde_json::from_str(raw.get()).map_err(|_| wrong("model must be a text."))?
+            }
+        };
+        let model_at = shape.model.map_or_else(
+            || ModelAt::elsewhere(body),
+            |raw| ModelAt::Here { at: place(body, raw), replaced: named.is_some() },
+        );
         let stream = match shape.stream.map(RawValue::get) {
             None | Some("null" | "false") => false,
             Some("true") => true,
@@ -90,18 +195,16 @@ impl Head {
                 options["include_usage"] == Value::Bool(true)
             }
         };
-        // What is no number is the upstream's to refuse.
-        let number = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse::<i64>().ok());
-        let max_tokens = number(shape.max_completion_tokens).or(number(shape.max_tokens));
         Ok(Self {
-            model: name,
-            model_at: place(body, model),
+            model,
+            model_at,
             stream,
             stream_ends: shape.stream.map_or(0, |raw| place(body, raw).end),
             options: shape.stream_options.map(|raw| place(body, raw)),
             asks_usage,
-            max_tokens: max_tokens.filter(|most| *most >= 0),
-            choices: number(shape.n).unwrap_or(1).clamp(1, MOST_CHOICES),
+            max_tokens: shape.longest().filter(|most| *most >= 0),
+            choices: shape.choices(),
+            more: shape.more()?,
         })
     }
 
@@ -109,8 +212,16 @@ impl Head {
     /// nothing changes.
     pub(super) fn rewrite(&self, body: Bytes, model: &str, inject_usage: bool) -> Bytes {
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-        if model != self.model {
-            edits.push((self.model_at.clone(), Value::from(model).to_string()));
+        let name = || Value::from(model).to_string();
+        match &self.model_at {
+            ModelAt::Here { at, replaced } if *replaced || model != self.model => {
+                edits.push((at.clone(), name()));
+            }
+            ModelAt::Here { .. } => {}
+            ModelAt::Elsewhere { at, alone } => {
+                let comma = if *alone { "" } else { "," };
+                edits.push((*at..*at, format!("\"model\":{}{comma}", name())));
+            }
         }
         if inject_usage {
             let wish = ",\"stream_options\":{\"include_usage\":true}";
@@ -156,7 +267,7 @@ mod tests {
 
     fn rewritten(body: &'static str, model: &str, inject: bool) -> String {
         let bytes = Bytes::from_static(body.as_bytes());
-        let head = Head::find(&bytes).unwrap();
+        let head = Head::find(&bytes, None, None).unwrap();
         String::from_utf8(head.rewrite(bytes, model, inject).to_vec()).unwrap()
     }
 
@@ -166,6 +277,44 @@ mod tests {
             "{ \"messages\" : [ {\"model\":\"no\"} ], \"model\" : \"a\\u0062\" ,\"stream\":true}";
         assert_eq!(rewritten(body, "ab", false), body);
         assert_eq!(rewritten(body, "x\"y", false), body.replace("\"a\\u0062\"", "\"x\\\"y\""));
+    }
+
+    #[test]
+    fn a_model_that_is_named_elsewhere_stands_in_the_body() {
+        for (body, whole) in [
+            ("{}", "{\"model\":\"w\"}"),
+            (" { \"a\":1}", " {\"model\":\"w\", \"a\":1}"),
+            ("{\"a\":1,\"model\":\"x\"}", "{\"a\":1,\"model\":\"w\"}"),
+            ("{\"model\":null}", "{\"model\":\"w\"}"),
+        ] {
+            let bytes = Bytes::from_static(body.as_bytes());
+            let head = Head::find(&bytes, Some("named"), None).unwrap();
+            assert_eq!(head.model, "named");
+            assert_eq!(head.rewrite(bytes, "w", false), whole);
+        }
+    }
+
+    #[test]
+    fn what_only_some_routes_have_is_found() {
+        let more = |body: &str| Head::find(body.as_bytes(), Some("m"), None).unwrap().more;
+        let speech = more("{\"input\":\"Gr\u{fc}\\u00dfe\",\"user\":\"ada\"}");
+        assert_eq!((speech.characters, speech.end_user.as_deref()), (5, Some("ada")));
+        let rerank = more("{\"documents\":[\"a\",{\"text\":\"b\"}],\"query\":\"x\"}");
+        assert_eq!(rerank.documents, 2);
+        assert_eq!(more("{\"prompt\":[ [1,2],[3]]}").prompts, 2);
+        assert_eq!(more("{\"prompt\":[1,2,3]}").prompts, 0);
+        assert_eq!(more("{\"metadata\":{\"user_id\":\"bob\"}}").end_user.as_deref(), Some("bob"));
+        let answer =
+            more("{\"previous_response_id\":\"r\",\"background\":true,\"conversation\":{}}");
+        assert_eq!(answer.previous.as_deref(), Some("r"));
+        assert!(answer.background && answer.conversation);
+        let nothing =
+            more("{\"previous_response_id\":null,\"background\":false,\"conversation\":null}");
+        assert!(nothing.previous.is_none() && !nothing.background && !nothing.conversation);
+        assert!(Head::find(b"{\"model\":\"m\",\"previous_response_id\":1}", None, None).is_err());
+        let doubled =
+            b"{\"model\":\"m\",\"previous_response_id\":\"a\",\"previous_response_id\":\"b\"}";
+        assert!(Head::find(doubled, None, None).is_err());
     }
 
     #[test]
@@ -199,7 +348,10 @@ mod tests {
             "{\"model\":\"a\",\"stream_options\":3}",
             "{\"model\":\"a\"} x",
         ] {
-            assert!(matches!(Head::find(body.as_bytes()), Err(Reason::BadRequest(_))), "{body}");
+            assert!(
+                matches!(Head::find(body.as_bytes(), None, None), Err(Reason::BadRequest(_))),
+                "{body}"
+            );
         }
     }
 }

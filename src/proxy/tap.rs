@@ -7,6 +7,7 @@ use super::{
     refusal::Dialect,
     sse,
     upstream::UpstreamBody,
+    wire::Wire,
 };
 use crate::guard::Leash;
 use bytes::Bytes;
@@ -29,7 +30,7 @@ pub(super) struct Tap {
     mask: Mask,
     call: Call,
     kind: Kind,
-    dialect: Dialect,
+    wire: Wire,
     keepalive: Duration,
     silent: Pin<Box<Sleep>>,
     end: CancellationToken,
@@ -61,6 +62,18 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// `inject`: usage was asked for where the caller did not.
+    pub(super) fn of(events: bool, inject: bool, wire: Wire) -> Self {
+        match (events, inject) {
+            (false, _) => Self::Opaque,
+            (true, true) => Self::Edited { with_usage: false },
+            (true, false) if wire.dialect == Dialect::OpenRouter => {
+                Self::Edited { with_usage: true }
+            }
+            (true, false) => Self::Events,
+        }
+    }
+
     fn is_edited(self) -> bool {
         matches!(self, Self::Edited { .. })
     }
@@ -76,7 +89,7 @@ impl Tap {
         (upstream, of): (UpstreamBody, Arc<Upstream>),
         first: Bytes,
         call: Call,
-        (kind, dialect): (Kind, Dialect),
+        (kind, wire): (Kind, Wire),
         (keepalive, cut): (Duration, Cut),
     ) -> Self {
         // Nothing can be said in a silent JSON answer: it is given up.
@@ -87,7 +100,7 @@ impl Tap {
             mask: Mask::new(of),
             call,
             kind,
-            dialect,
+            wire,
             keepalive,
             silent: Box::pin(tokio::time::sleep(keepalive)),
             cut: Box::pin(cut.end.clone().cancelled_owned()),
@@ -105,7 +118,7 @@ impl Tap {
 
     /// The same for bytes that are clean. Whoever has the protocol's own end has been booked.
     fn meter(&mut self, bytes: Bytes) -> Bytes {
-        let passed = passed(&mut self.call.meter, (self.kind, self.dialect), bytes);
+        let passed = passed(&mut self.call.meter, (self.kind, self.wire), bytes);
         if self.call.meter.done && !self.call.meter.failed {
             self.call.end(End::Whole);
         }
@@ -161,18 +174,18 @@ impl Tap {
     fn last_words(&self, message: &str, at_boundary: bool) -> Bytes {
         let held = self.kind.is_edited();
         let apart = if held || at_boundary { "" } else { "\n\n" };
-        format!("{apart}{}", self.dialect.event(message)).into()
+        format!("{apart}{}", self.wire.last_event(message, self.call.meter.place())).into()
     }
 }
 
 /// What the caller gets of these bytes, once the meter has read them.
-pub(super) fn passed(meter: &mut Meter, (kind, dialect): (Kind, Dialect), bytes: Bytes) -> Bytes {
+pub(super) fn passed(meter: &mut Meter, (kind, wire): (Kind, Wire), bytes: Bytes) -> Bytes {
     let Kind::Edited { with_usage } = kind else {
         meter.feed(&bytes);
         return bytes;
     };
     let aligned = meter.at_boundary();
-    let nulls = dialect.nulls(with_usage);
+    let nulls = wire.nulls(with_usage);
     if aligned && !nulls.iter().any(|name| memchr::memmem::find(&bytes, name).is_some()) {
         // The usual case: nothing in it that could have to go. What is no whole event yet is held back.
         meter.events(&bytes, |_, _| {});

@@ -2,16 +2,18 @@
 use super::{
     catalog::{Model, Upstream},
     demo, headers,
-    refusal::{Dialect, Reason},
+    received::Sending,
+    refusal::Reason,
+    wire::Wire,
 };
 use crate::{
     config::UpstreamKind,
     world::{Outbound, Trouble},
 };
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{Full, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt as _, Either, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use std::{
     convert::Infallible,
@@ -65,13 +67,13 @@ impl Body for UpstreamBody {
 
 /// What is asked of an upstream.
 pub(super) struct Question {
-    pub(super) dialect: Dialect,
+    pub(super) wire: Wire,
     /// Below the upstream's base: ours, never the caller's.
     pub(super) path: &'static str,
     /// With its question mark; empty for none.
     pub(super) query: String,
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(super) sending: Sending,
     pub(super) stream: bool,
 }
 
@@ -82,13 +84,35 @@ pub(super) async fn ask(
 ) -> Result<Response<UpstreamBody>, Reason> {
     let upstream = &model.upstream;
     if upstream.kind == UpstreamKind::Demo {
-        return Ok(demo::answer(question.dialect, &question.body, question.stream));
+        let body = question.sending.body.collect().await.map(http_body_util::Collected::to_bytes);
+        return Ok(demo::answer(question.wire.route, &body.unwrap_or_default(), question.stream));
     }
     let url = format!("{}{}{}", upstream.base_url, question.path, question.query);
-    let mut request = Request::post(url)
-        .body(Full::new(question.body))
-        .map_err(|_| Reason::BadRequest("The query cannot be passed on.".into()))?;
-    *request.headers_mut() = headers::to_upstream(question.headers, upstream);
+    let Sending { body, content_type, why_broken } = question.sending;
+    let mut request = Request::post(url).body(body).map_err(|_| no_query())?;
+    *request.headers_mut() = headers::to_upstream(question.headers, upstream, Some(content_type));
+    let answer = outbound.send(request, upstream.timeout).await;
+    // What broke off on its way here is no fault of the upstream's.
+    let trouble = |trouble| why_broken.take().unwrap_or_else(|| in_words(upstream, trouble));
+    answer.map(|response| response.map(UpstreamBody::Wire)).map_err(trouble)
+}
+
+fn no_query() -> Reason {
+    Reason::BadRequest("The query cannot be passed on.".into())
+}
+
+/// Asks for what an upstream keeps, or to forget it.
+pub(super) async fn ask_for_kept(
+    outbound: &Outbound,
+    upstream: &Upstream,
+    (method, path): (Method, String),
+    caller_headers: HeaderMap,
+) -> Result<Response<UpstreamBody>, Reason> {
+    let url = format!("{}{path}", upstream.base_url);
+    let body = Either::Left(Full::default());
+    let request = Request::builder().method(method).uri(url).body(body);
+    let mut request = request.map_err(|_| no_query())?;
+    *request.headers_mut() = headers::to_upstream(caller_headers, upstream, None);
     let answer = outbound.send(request, upstream.timeout).await;
     answer.map(|response| response.map(UpstreamBody::Wire)).map_err(|t| in_words(upstream, t))
 }

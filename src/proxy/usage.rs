@@ -1,6 +1,6 @@
 //! What upstreams say a call used, in the two protocols.
 use crate::model::Tokens;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// No call of today is as large; a number beyond it, or below zero, is a mistake (field report K33).
@@ -13,6 +13,15 @@ pub(super) struct Reported {
     pub(super) output: Option<i64>,
     /// Of both, what is priced apart.
     pub(super) parts: Parts,
+    pub(super) units: ReportedUnits,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ReportedUnits {
+    /// How many there are in the answer.
+    pub(super) images: Option<i64>,
+    pub(super) milliseconds: Option<i64>,
+    pub(super) searches: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,6 +49,9 @@ impl Reported {
         or(&mut to.image, from.image);
         or(&mut to.reasoning, from.reasoning);
         or(&mut to.audio_out, from.audio_out);
+        or(&mut self.units.images, later.units.images);
+        or(&mut self.units.milliseconds, later.units.milliseconds);
+        or(&mut self.units.searches, later.units.searches);
     }
 
     /// With so much in all; what is priced apart is never more than its whole.
@@ -84,6 +96,22 @@ pub(super) struct Numbers {
     prompt_tokens_details: Details,
     #[serde(deserialize_with = "details")]
     completion_tokens_details: Details,
+    /// Of answers and images, in the words of which the first part is Anthropic's too.
+    #[serde(deserialize_with = "details")]
+    input_tokens_details: Details,
+    #[serde(deserialize_with = "details")]
+    output_tokens_details: Details,
+    /// Of transcripts.
+    #[serde(deserialize_with = "details")]
+    input_token_details: Details,
+    /// All that embeddings and rerankers of some providers say.
+    #[serde(deserialize_with = "whole_number")]
+    total_tokens: Option<i64>,
+    /// Of sound.
+    #[serde(deserialize_with = "seconds")]
+    seconds: Option<i64>,
+    #[serde(deserialize_with = "whole_number")]
+    search_units: Option<i64>,
 }
 
 /// What a number is made up of.
@@ -112,8 +140,18 @@ fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64
     Ok(<&RawValue>::deserialize(deserializer)?.get().parse().ok())
 }
 
+/// Seconds, in milliseconds.
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let seconds = <&RawValue>::deserialize(deserializer)?.get().parse::<f64>().ok();
+    let sensible = seconds.filter(|seconds| (0.0..=1e7).contains(seconds));
+    #[expect(clippy::cast_possible_truncation, reason = "it is at most a year")]
+    Ok(sensible.map(|seconds| (seconds * 1e3).ceil() as i64))
+}
+
 /// The same for the whole of them: what cannot be read was there and says nothing.
-fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Numbers>, D::Error> {
+pub(super) fn numbers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Numbers>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?.get();
     Ok(serde_json::from_str(raw).unwrap_or_else(|_| Some(Numbers::default())))
 }
@@ -137,175 +175,40 @@ impl Numbers {
             input: self.prompt_tokens.or(input).filter(sensible).filter(|&input| input > 0),
             output: self.completion_tokens.or(self.output_tokens).filter(sensible),
             parts: self.parts(read, written),
+            units: ReportedUnits {
+                images: None,
+                milliseconds: self.seconds,
+                searches: self.search_units.filter(sensible),
+            },
         }
+    }
+
+    /// Of a route that answers with no text: all tokens are of the question.
+    pub(super) fn all_input(&self) -> Option<i64> {
+        self.total_tokens.filter(|n| SENSIBLE.contains(n) && *n > 0)
     }
 
     fn parts(&self, read: Option<i64>, written: Option<i64>) -> Parts {
         let sensible = |n: Option<i64>| n.filter(|n| SENSIBLE.contains(n));
-        let (prompt, completion) = (&self.prompt_tokens_details, &self.completion_tokens_details);
+        let of = |part: fn(&Details) -> Option<i64>, all: &[&Details]| {
+            sensible(all.iter().find_map(|details| part(details)))
+        };
+        let inputs =
+            [&self.prompt_tokens_details, &self.input_tokens_details, &self.input_token_details];
+        let outputs = [&self.completion_tokens_details, &self.output_tokens_details];
         let hour = sensible(self.cache_creation.ephemeral_1h_input_tokens);
         // What is not said to live longer lives for five minutes.
         let minutes = written.map(|written| (written - hour.unwrap_or(0)).max(0));
         Parts {
-            cache_read: read.or(sensible(prompt.cached_tokens)),
+            cache_read: read.or(of(|d| d.cached_tokens, &inputs)),
             cache_write_5m: minutes
                 .or(sensible(self.cache_creation.ephemeral_5m_input_tokens))
-                .or(sensible(prompt.cache_write_tokens)),
+                .or(of(|d| d.cache_write_tokens, &inputs)),
             cache_write_1h: hour,
-            audio_in: sensible(prompt.audio_tokens),
-            image: sensible(prompt.image_tokens),
-            reasoning: sensible(completion.reasoning_tokens),
-            audio_out: sensible(completion.audio_tokens),
+            audio_in: of(|d| d.audio_tokens, &inputs),
+            image: of(|d| d.image_tokens, &inputs),
+            reasoning: of(|d| d.reasoning_tokens, &outputs),
+            audio_out: of(|d| d.audio_tokens, &outputs),
         }
-    }
-}
-
-/// An answer, a chunk or an event, as far as it matters here.
-#[derive(Debug, Deserialize)]
-pub(super) struct Said {
-    #[serde(default, deserialize_with = "numbers")]
-    pub(super) usage: Option<Numbers>,
-    pub(super) choices: Option<Vec<Choice>>,
-    /// Anthropic's `message_start` carries a message.
-    pub(super) message: Option<Inner>,
-    pub(super) error: Option<ErrorSaid>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Inner {
-    #[serde(default, deserialize_with = "numbers")]
-    usage: Option<Numbers>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Choice {
-    pub(super) finish_reason: Option<IgnoredAny>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum ErrorSaid {
-    Object {
-        #[serde(rename = "type")]
-        kind: Option<String>,
-        message: Option<String>,
-        code: Option<serde_json::Value>,
-    },
-    Text(String),
-    Other(IgnoredAny),
-}
-
-impl Said {
-    pub(super) fn parse(json: &[u8]) -> Option<Self> {
-        serde_json::from_slice(json).ok()
-    }
-
-    pub(super) fn reported(&self) -> Reported {
-        let numbers = self.usage.as_ref().or(self.message.as_ref().and_then(|m| m.usage.as_ref()));
-        numbers.map(Numbers::reported).unwrap_or_default()
-    }
-
-    /// The chunk that OpenAI adds for `include_usage`, and nothing else.
-    pub(super) fn is_only_usage(&self) -> bool {
-        self.usage.is_some() && self.choices.as_ref().is_some_and(Vec::is_empty)
-    }
-
-    pub(super) fn finishes(&self) -> bool {
-        self.choices.iter().flatten().any(|choice| choice.finish_reason.is_some())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reported(json: &str) -> Reported {
-        Said::parse(json.as_bytes()).unwrap().reported()
-    }
-
-    fn said(input: Option<i64>, output: Option<i64>) -> Reported {
-        Reported { input, output, ..Reported::default() }
-    }
-
-    #[test]
-    fn both_protocols_come_to_the_same_numbers() {
-        let openai =
-            reported(r#"{"usage":{"prompt_tokens":12,"completion_tokens":7,"total_tokens":19}}"#);
-        let anthropic = reported(
-            r#"{"usage":{"input_tokens":2,"cache_read_input_tokens":10,"output_tokens":7}}"#,
-        );
-        assert_eq!(openai, said(Some(12), Some(7)));
-        assert_eq!((anthropic.input, anthropic.output), (openai.input, openai.output));
-        assert_eq!(anthropic.tokens(12, 7).cache_read, 10);
-        let start =
-            r#"{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}"#;
-        assert_eq!(reported(start), said(Some(5), Some(1)));
-    }
-
-    #[test]
-    fn k33_a_number_that_cannot_be_is_no_report() {
-        let absurd = reported(r#"{"usage":{"prompt_tokens":-5,"completion_tokens":99999999999}}"#);
-        assert_eq!(absurd, Reported::default());
-        for (input, output) in [
-            ("\"12\"", Some(7)),
-            ("1e999", Some(7)),
-            ("99999999999999999999999", Some(7)),
-            ("-9223372036854775808", Some(7)),
-            ("12.5", Some(7)),
-            ("null", Some(7)),
-            ("[1]", Some(7)),
-            ("0", Some(7)),
-        ] {
-            let text = format!(r#"{{"usage":{{"prompt_tokens":{input},"completion_tokens":7}}}}"#);
-            assert_eq!(reported(&text), said(None, output), "{input}");
-        }
-        let largest = reported(
-            r#"{"usage":{"input_tokens":9223372036854775807,"cache_read_input_tokens":1,"output_tokens":7}}"#,
-        );
-        assert_eq!((largest.input, largest.output), (None, Some(7)));
-        let parts = reported(
-            r#"{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":-4,"audio_tokens":"x"},
-                "completion_tokens":7,"completion_tokens_details":[7]}}"#,
-        );
-        assert_eq!(parts, said(Some(9), Some(7)));
-    }
-
-    #[test]
-    fn what_is_priced_apart_is_told_apart() {
-        let openai = reported(
-            r#"{"usage":{"prompt_tokens":100,"completion_tokens":50,
-                "prompt_tokens_details":{"cached_tokens":60,"audio_tokens":10,"image_tokens":5},
-                "completion_tokens_details":{"reasoning_tokens":30,"audio_tokens":40}}}"#,
-        );
-        let tokens = openai.tokens(100, 50);
-        assert_eq!((tokens.cache_read, tokens.audio_in, tokens.image), (60, 10, 5));
-        assert_eq!((tokens.reasoning, tokens.audio_out), (30, 20), "no more than there were");
-        let anthropic = reported(
-            r#"{"usage":{"input_tokens":10,"cache_creation_input_tokens":30,"cache_read_input_tokens":5,
-                "cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20},
-                "output_tokens":7}}"#,
-        );
-        assert_eq!(anthropic.input, Some(45));
-        let tokens = anthropic.tokens(45, 7);
-        assert_eq!((tokens.cache_read, tokens.cache_write_5m, tokens.cache_write_1h), (5, 10, 20));
-    }
-
-    #[test]
-    fn a_usage_that_cannot_be_read_hides_nothing_else() {
-        for usage in ["\"lots\"", "[]", "7", "{\"prompt_tokens\":1,\"prompt_tokens\":2}"] {
-            let text = format!(
-                r#"{{"choices":[{{"finish_reason":"stop"}}],"usage":{usage},"error":null}}"#
-            );
-            let said = Said::parse(text.as_bytes()).unwrap();
-            assert!(said.finishes() && said.reported() == Reported::default(), "{usage}");
-            let only = format!(r#"{{"choices":[],"usage":{usage}}}"#);
-            assert!(Said::parse(only.as_bytes()).unwrap().is_only_usage(), "{usage}");
-        }
-        let none = Said::parse(br#"{"choices":[],"usage":null}"#).unwrap();
-        assert!(!none.is_only_usage());
-        let later = reported(r#"{"usage":{"prompt_tokens":12,"completion_tokens":1}}"#);
-        let mut merged = later;
-        merged.merge(reported(r#"{"usage":{"prompt_tokens":0,"completion_tokens":7}}"#));
-        assert_eq!(merged, said(Some(12), Some(7)), "the later one, as far as it says");
     }
 }

@@ -1,6 +1,6 @@
 //! The books: one row for each call, by its name, which sorts by time.
-use super::{Error, FromRow, Operation, Params, Row, Tx, Value, value::Param as _};
-use crate::model::{Charge, ChargeId, Timestamp, Tokens};
+use super::{Error, FromRow, Operation, Params, Row, Tx, Value, value::Param};
+use crate::model::{Charge, ChargeId, Labels, Timestamp, Tokens, Units};
 
 /// Its sums are the caller's, in the same transaction.
 pub(super) async fn insert(tx: &mut Tx<'_>, id: &ChargeId, charge: &Charge) -> Result<(), Error> {
@@ -8,9 +8,10 @@ pub(super) async fn insert(tx: &mut Tx<'_>, id: &ChargeId, charge: &Charge) -> R
         "INSERT INTO calls (id, at, request, key_id, user_id, team_id, app, model, input_tokens,
              output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
              audio_input_tokens, image_tokens, reasoning_tokens, audio_output_tokens, cost, price,
-             estimated, aborted, failed)
+             estimated, aborted, failed, route, images, audio_ms, characters, searches, tags,
+             end_user)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21, $22)",
+             $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)",
         (id, charge),
     )
     .await
@@ -43,8 +44,24 @@ impl Params for (&ChargeId, &Charge) {
             charge.estimated.to_value(),
             charge.aborted.to_value(),
             charge.failed.to_value(),
+            charge.route.to_value(),
+            charge.units.images.to_value(),
+            charge.units.milliseconds.to_value(),
+            charge.units.characters.to_value(),
+            charge.units.searches.to_value(),
+            tags_text(&charge.labels.tags).to_value(),
+            charge.labels.end_user.to_value(),
         ]
     }
+}
+
+/// With a comma before, between and after them, so that one is found as `,one,`. No tag has one in it.
+fn tags_text(tags: &[String]) -> String {
+    if tags.is_empty() { String::new() } else { format!(",{},", tags.join(",")) }
+}
+
+fn tags_of(text: &str) -> Vec<String> {
+    text.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
 
 /// A row as it is kept.
@@ -81,7 +98,16 @@ impl FromRow for Booked {
             estimated: row.take()?,
             aborted: row.take()?,
             failed: row.take()?,
+            route: row.take()?,
+            units: Units {
+                images: row.take()?,
+                milliseconds: row.take()?,
+                characters: row.take()?,
+                searches: row.take()?,
+            },
+            labels: Labels { tags: tags_of(&row.take::<String>()?), end_user: row.take()? },
             ledgers: Vec::new(),
+            answer: None,
         };
         Ok(Self { id, charge })
     }
@@ -99,6 +125,10 @@ pub struct ListCalls {
     pub team: Option<String>,
     pub app: Option<String>,
     pub model: Option<String>,
+    /// [`Route::path`](crate::model::Route::path).
+    pub route: Option<String>,
+    pub end_user: Option<String>,
+    pub tag: Option<String>,
     /// Where the last page ended.
     pub below: Option<ChargeId>,
     pub limit: i64,
@@ -136,14 +166,36 @@ macro_rules! page {
                 "SELECT * FROM (SELECT id, at, request, key_id, user_id, team_id, app, model,
                      input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens,
                      cache_write_1h_tokens, audio_input_tokens, image_tokens, reasoning_tokens,
-                     audio_output_tokens, cost, price, estimated, aborted, failed",
+                     audio_output_tokens, cost, price, estimated, aborted, failed, route, images,
+                     audio_ms, characters, searches, tags, end_user",
                 looked_at!($index, "LIMIT 20000"),
                 ") AS looked_at WHERE (CAST($6 AS TEXT) IS NULL OR app = $6)
-                 AND (CAST($7 AS TEXT) IS NULL OR model = $7) ORDER BY id DESC LIMIT $8"
+                 AND (CAST($7 AS TEXT) IS NULL OR model = $7)
+                 AND (CAST($8 AS TEXT) IS NULL OR route = $8)
+                 AND (CAST($9 AS TEXT) IS NULL OR end_user = $9)
+                 AND (CAST($10 AS TEXT) IS NULL OR REPLACE(tags, $10, '') <> tags)
+                 ORDER BY id DESC LIMIT $11"
             ),
             concat!("SELECT id", looked_at!($index, "LIMIT 1 OFFSET $6")),
         )
     };
+}
+
+/// More than a tuple takes.
+struct Wanted<'a>(
+    (&'a ChargeId, &'a ChargeId, &'a Option<String>, &'a Option<String>, &'a Option<String>),
+    (&'a Option<String>, &'a Option<String>, &'a Option<String>, &'a Option<String>),
+    &'a Option<String>,
+    i64,
+);
+
+impl Params for Wanted<'_> {
+    fn into_values(self) -> Vec<Value> {
+        let Self((from, end, key, user, team), (app, model, route, end_user), tag, limit) = self;
+        let ids = [from.to_value(), end.to_value()].into_iter();
+        let texts = [key, user, team, app, model, route, end_user, tag];
+        ids.chain(texts.map(Param::to_value)).chain([limit.to_value()]).collect()
+    }
 }
 
 impl Operation for ListCalls {
@@ -162,7 +214,9 @@ impl Operation for ListCalls {
         let end = self.below.as_ref().filter(|below| **below < end).unwrap_or(&end);
         let (key, user, team) = (&self.key, &self.user, &self.team);
         let more = self.limit + 1;
-        let params = (&from, end, key, user, team, &self.app, &self.model, more);
+        let tag = self.tag.as_ref().map(|tag| format!(",{tag},"));
+        let also = (&self.app, &self.model, &self.route, &self.end_user);
+        let params = Wanted((&from, end, key, user, team), also, &tag, more);
         let mut calls: Vec<Booked> = tx.all(page, params).await?;
         if i64::try_from(calls.len()).is_ok_and(|found| found == more) {
             calls.pop();

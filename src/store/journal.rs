@@ -204,7 +204,7 @@ fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{KeyId, NanoDollars, Timestamp, Tokens, UserId};
+    use crate::model::{KeyId, Labels, NanoDollars, Timestamp, Tokens, Units, UserId};
 
     fn charge(output: i64) -> Charge {
         Charge {
@@ -215,13 +215,17 @@ mod tests {
             team: None,
             app: String::new(),
             model: "m".into(),
+            route: "/v1/responses".into(),
             tokens: Tokens { input: 1, output, ..Tokens::default() },
+            units: Units { images: 2, ..Units::default() },
             cost: Some(NanoDollars(5)),
             price: Some("p".into()),
             estimated: false,
             aborted: true,
             failed: false,
             ledgers: Vec::new(),
+            labels: Labels { tags: vec!["t".into()], end_user: Some("u".into()) },
+            answer: Some("resp_1".into()),
         }
     }
 

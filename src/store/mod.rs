@@ -13,6 +13,7 @@
 //! One table per state; leaving one is `DELETE … RETURNING`, and that decides every race.
 pub mod accounts;
 pub mod activity;
+pub mod answers;
 pub mod app_rules;
 pub mod apps;
 pub mod audit;
@@ -29,6 +30,7 @@ pub mod keys;
 pub mod keys_change;
 pub mod keys_end;
 pub mod keys_list;
+pub mod labels;
 pub mod leaving;
 pub mod member_limits;
 pub mod members;

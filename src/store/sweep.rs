@@ -20,6 +20,8 @@ impl Sweep {
     pub const GRANT_KEPT: i64 = 86_400;
     /// Far more than any other process needs to catch up.
     pub const CHANGE_KEPT: i64 = 86_400;
+    /// Providers keep answers for thirty days.
+    pub const ANSWER_KEPT: i64 = 31 * 86_400;
 }
 
 impl Operation for Sweep {
@@ -50,6 +52,13 @@ impl Operation for Sweep {
                 (self.at.plus(-Self::GRANT_KEPT),),
             )
             .await?;
+        let answers: Vec<(String,)> = tx
+            .all(
+                "DELETE FROM answers WHERE id IN
+                     (SELECT id FROM answers WHERE at <= $1 ORDER BY at LIMIT 500) RETURNING id",
+                (self.at.plus(-Self::ANSWER_KEPT),),
+            )
+            .await?;
         let before = ChargeId::first_at(self.at.plus(-self.calls_kept.seconds()));
         let calls: Vec<(ChargeId,)> = tx
             .all(
@@ -58,7 +67,7 @@ impl Operation for Sweep {
                 (before,),
             )
             .await?;
-        Ok(hashes + keys.len() + changes.len() + grants.len() + calls.len())
+        Ok(hashes + keys.len() + changes.len() + grants.len() + answers.len() + calls.len())
     }
 }
 

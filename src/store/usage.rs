@@ -1,5 +1,8 @@
 //! What was used: one row per key, model and day, added to in the transaction that writes the calls themselves.
-use super::{Error, FromRow, Operation, Params, Row, Tx, Value, calls, spent, value::Param as _};
+use super::{
+    Error, FromRow, Operation, Params, Row, Tx, Value, answers, calls, labels, spent,
+    value::Param as _,
+};
 use crate::model::{Charge, ChargeId, KeyId, TeamId, Timestamp, Usage, UserId};
 use std::collections::{BTreeMap, HashSet};
 
@@ -76,6 +79,9 @@ impl Operation for RecordUsage {
         let fresh = || self.rows.iter().filter(|(id, _)| !known.contains(id));
         for (id, charge) in fresh() {
             calls::insert(tx, id, charge).await?;
+            if let Some(answer) = &charge.answer {
+                answers::insert(tx, answer, charge).await?;
+            }
         }
         for (place, sum) in sums(fresh().map(|(_, charge)| charge)) {
             tx.run(
@@ -109,6 +115,7 @@ impl Operation for RecordUsage {
         for ((ledger, began), nano) in spent {
             spent::add(tx, ledger, began, nano).await?;
         }
+        labels::add(tx, fresh().map(|(_, charge)| charge)).await?;
         for (key, at) in &self.used {
             tx.run(
                 "UPDATE keys SET last_used_at = $2

@@ -2,7 +2,9 @@
 //! variable; who it may be sent to is for its callers, which know only addresses of the operator.
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{
+    BodyExt as _, Either, Full, LengthLimitError, Limited, combinators::UnsyncBoxBody,
+};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -15,8 +17,11 @@ const CONNECT: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_mins(1);
 const IDLE_CONNECTIONS: usize = 512;
 
+/// The body of a question: here as a whole, or on its way.
+pub type Outgoing = Either<Full<Bytes>, UnsyncBoxBody<Bytes, std::io::Error>>;
+
 #[derive(Clone)]
-pub struct Outbound(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Outbound(Client<HttpsConnector<HttpConnector>, Outgoing>);
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -55,7 +60,7 @@ impl Outbound {
     /// The head of the answer; its body streams.
     pub async fn send(
         &self,
-        request: Request<Full<Bytes>>,
+        request: Request<Outgoing>,
         within: Duration,
     ) -> Result<Response<Incoming>, Trouble> {
         match tokio::time::timeout(within, self.0.request(request)).await {
@@ -74,7 +79,7 @@ impl Outbound {
         most: usize,
     ) -> Result<Response<Bytes>, Trouble> {
         let whole = async {
-            let (head, body) = self.send(request, within).await?.into_parts();
+            let (head, body) = self.send(request.map(Either::Left), within).await?.into_parts();
             let body = Limited::new(body, most).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() { Trouble::TooLong } else { Trouble::Broken }
             })?;

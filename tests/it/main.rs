@@ -9,6 +9,7 @@ mod keys;
 mod limits;
 mod ops;
 mod people;
+mod routes;
 mod sign_in;
 mod spend;
 mod store;

@@ -72,7 +72,7 @@ fn state(key: &Key, now: Timestamp) -> Value {
 fn routes(key: &Key, served: Option<&Served>, route: Option<&str>) -> Vec<Value> {
     let asked: Vec<Route> = match (route, served) {
         (Some(path), _) => Route::named(path).into_iter().collect(),
-        (None, Some(served)) => routes_of(served.kind).to_vec(),
+        (None, Some(served)) => routes_of(served.kind),
         (None, None) => Vec::new(),
     };
     let judge = |(of, limits): (&'static str, &KeptLimits)| {
@@ -84,12 +84,8 @@ fn routes(key: &Key, served: Option<&Served>, route: Option<&str>) -> Vec<Value>
     key.all_limits().filter_map(judge).collect()
 }
 
-fn routes_of(kind: UpstreamKind) -> &'static [Route] {
-    match kind {
-        UpstreamKind::Anthropic => &[Route::Messages, Route::CountTokens],
-        UpstreamKind::OpenAi => &[Route::ChatCompletions],
-        UpstreamKind::Demo => &[Route::ChatCompletions, Route::Messages, Route::CountTokens],
-    }
+fn routes_of(kind: UpstreamKind) -> Vec<Route> {
+    Route::ALL.into_iter().filter(|route| kind.serves(*route)).collect()
 }
 
 fn lists(key: &Key, model: &str, groups: &[String]) -> Vec<Value> {

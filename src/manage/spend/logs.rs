@@ -5,7 +5,7 @@ use crate::{
         cursor::Cursors,
         page::{number, parameters},
     },
-    model::{ChargeId, Timestamp},
+    model::{ChargeId, Route, Timestamp},
     store::calls::{Booked, ListCalls},
     web,
 };
@@ -19,8 +19,18 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
 const LARGEST_PAGE: i64 = 1000;
-const FILTERS: [&str; 7] =
-    ["start_date", "end_date", "user_id", "team_id", "key_id", "app", "model"];
+const FILTERS: [&str; 10] = [
+    "start_date",
+    "end_date",
+    "user_id",
+    "team_id",
+    "key_id",
+    "app",
+    "model",
+    "route",
+    "tag",
+    "end_user",
+];
 
 pub(super) async fn get(
     State(manage): State<Manage>,
@@ -68,6 +78,9 @@ impl Manage {
             team: None,
             app: named("app"),
             model: named("model"),
+            route: asked.get("route").map(|path| route(path)).transpose()?,
+            end_user: named("end_user"),
+            tag: named("tag"),
             below,
             limit,
         };
@@ -94,6 +107,12 @@ impl Manage {
     }
 }
 
+/// As it is kept, however it is written.
+fn route(path: &str) -> Result<String, Refusal> {
+    let known = Route::named(path).map(|route| route.path().to_owned());
+    known.ok_or_else(|| Refusal::field("route", "must be a route of models, such as /v1/responses"))
+}
+
 /// By LiteLLM's names where it has one; `cost` is exact, `spend` the same as a number.
 fn shape(booked: &Booked) -> Value {
     let (charge, tokens) = (&booked.charge, &booked.charge.tokens);
@@ -111,6 +130,7 @@ fn shape(booked: &Booked) -> Value {
         "team_id": charge.team,
         "app": Some(&charge.app).filter(|app| !app.is_empty()),
         "model": charge.model,
+        "route": Some(&charge.route).filter(|route| !route.is_empty()),
         "prompt_tokens": tokens.input,
         "completion_tokens": tokens.output,
         "total_tokens": tokens.input.saturating_add(tokens.output),
@@ -121,6 +141,12 @@ fn shape(booked: &Booked) -> Value {
         "image_tokens": tokens.image,
         "reasoning_tokens": tokens.reasoning,
         "audio_output_tokens": tokens.audio_out,
+        "images": charge.units.images,
+        "audio_milliseconds": charge.units.milliseconds,
+        "characters": charge.units.characters,
+        "search_units": charge.units.searches,
+        "request_tags": charge.labels.tags,
+        "end_user": charge.labels.end_user,
         "spend": charge.cost.map(crate::model::NanoDollars::dollars),
         "cost": charge.cost.map(|cost| cost.to_string()),
         "price_version": charge.price,

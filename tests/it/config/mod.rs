@@ -298,6 +298,7 @@ const SETTINGS: &[&str] = &[
     "max_body",
     "drain",
     "metrics_from",
+    "tag_headers",
     "sse_keepalive",
     "database_grace",
     "revoke_grace",
@@ -370,7 +371,13 @@ fn a_price_is_exact_text_and_what_belongs_together_is_given_together() {
     let price = |text: &str| load(&format!("{upstream}[model.price]\n{text}"), &[MASTER]);
     let good = price("input = \"2.50\"\noutput = 10\n").unwrap();
     let facts = &good.models[0].facts;
-    assert_eq!(facts.price.most(1_000_000, 0).map(|cost| cost.to_string()), Some("2.5".into()));
+    assert_eq!(
+        facts
+            .price
+            .most(1_000_000, 0, &gatekey::model::Units::default())
+            .map(|cost| cost.to_string()),
+        Some("2.5".into())
+    );
     for (text, says) in [
         ("input = 2.5\noutput = \"1\"", "model.price.input must be dollars as text"),
         ("input = \"free\"\noutput = \"1\"", "model.price.input must be an amount of dollars"),

@@ -1,6 +1,6 @@
 use crate::support::{Gate, database};
 use gatekey::{
-    model::{Charge, ChargeId, KeyId, NanoDollars, Timestamp, Tokens, UserId},
+    model::{Charge, ChargeId, KeyId, Labels, NanoDollars, Timestamp, Tokens, Units, UserId},
     store::{
         Error, Operation, Store, Tx,
         usage::{RecordUsage, UsageOfKey},
@@ -142,13 +142,17 @@ async fn a_call_that_is_written_twice_counts_once() {
         team: None,
         app: String::new(),
         model: "gpt-4o".into(),
+        route: "/v1/chat/completions".into(),
         tokens: Tokens { input: 7, output: 5, ..Tokens::default() },
+        units: Units::default(),
         cost: Some(NanoDollars(3)),
         price: None,
         estimated: false,
         aborted: false,
         failed: false,
         ledgers: Vec::new(),
+        labels: Labels::default(),
+        answer: None,
     };
     let row = |count| (ChargeId::new(charge.at, count, 1), charge.clone());
     // The second batch overlaps the first, as a replay after a crash may.

@@ -7,6 +7,7 @@ mod idp;
 mod providers;
 mod trouble;
 mod upstream;
+mod upstream_routes;
 
 pub(crate) use browser::{Browser, Form, Seen};
 pub(crate) use database::database;

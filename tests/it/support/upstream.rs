@@ -45,6 +45,7 @@ impl Upstream {
             .route("/v1/chat/completions", post(chat))
             .route("/v1/messages", post(messages))
             .route("/v1/messages/count_tokens", post(count))
+            .merge(super::upstream_routes::routes())
             .with_state(known.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, known }
@@ -63,12 +64,16 @@ impl Upstream {
     }
 }
 
-type Shared = State<Arc<Mutex<Known>>>;
+pub(super) type Shared = State<Arc<Mutex<Known>>>;
 
-async fn note(known: &Mutex<Known>, request: Request) -> Value {
+pub(super) async fn note(known: &Mutex<Known>, request: Request) -> Value {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let body: Value = serde_json::from_slice(&body).unwrap();
+    let body: Value = if let Some(boundary) = boundary(&parts.headers) {
+        super::upstream_routes::form(body, boundary).await
+    } else {
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
+    };
     let path = parts.uri.to_string();
     let mut known = known.lock().unwrap();
     let what = (path.clone(), body["stream"] == true, wish(&body));
@@ -79,8 +84,15 @@ async fn note(known: &Mutex<Known>, request: Request) -> Value {
     body
 }
 
-fn wish(body: &Value) -> String {
-    body["messages"][0]["content"].as_str().unwrap_or_default().to_owned()
+/// Of a form.
+fn boundary(headers: &HeaderMap) -> Option<String> {
+    multer::parse_boundary(headers.get(header::CONTENT_TYPE)?.to_str().ok()?).ok()
+}
+
+/// Of whichever route.
+pub(super) fn wish(body: &Value) -> String {
+    let said = [&body["messages"][0]["content"], &body["input"], &body["prompt"], &body["query"]];
+    said.iter().find_map(|said| said.as_str()).unwrap_or_default().to_owned()
 }
 
 async fn chat(State(known): Shared, request: Request) -> Response {
@@ -207,7 +219,7 @@ fn pieced(wish: &str) -> Option<Response> {
 }
 
 /// Answers that are none.
-async fn odd(wish: &str) -> Option<Response> {
+pub(super) async fn odd(wish: &str) -> Option<Response> {
     if let Some(pieced) = pieced(wish) {
         return Some(pieced);
     }
@@ -271,7 +283,7 @@ fn pieces(pieces: &[&'static str]) -> Response {
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(pieces)).into_response()
 }
 
-fn packed(wish: &str, kind: &str, text: String) -> Response {
+pub(super) fn packed(wish: &str, kind: &str, text: String) -> Response {
     let headers = [
         ("x-ratelimit-remaining-requests", "9"),
         ("set-cookie", "x=y"),
@@ -314,7 +326,7 @@ fn pause(wish: &str) -> Duration {
 /// `cut N`: breaks off after N events. `stop N`: ends tidily after N. `endless`: never ends. `flood`: the same, as
 /// fast as it is read. `halves`: each
 /// event comes in two pieces.
-fn streamed(known: &Arc<Mutex<Known>>, wish: &str, events: &[String]) -> Response {
+pub(super) fn streamed(known: &Arc<Mutex<Known>>, wish: &str, events: &[String]) -> Response {
     let number =
         |prefix: &str| wish.strip_prefix(prefix).and_then(|n| n.trim().parse::<usize>().ok());
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];

@@ -1,0 +1,113 @@
+//! From what an upstream said, and what passed, to what is booked.
+use super::{meter::Meter, said::Said, usage::Reported, wire::Flow};
+use crate::model::{Amount, Price, Route, Tokens};
+
+/// What a price asks for: the rest is not estimated where an upstream does not say it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needs {
+    tokens: bool,
+    seconds: bool,
+}
+
+impl Needs {
+    pub(super) fn of(price: &Price) -> Self {
+        Self { tokens: price.is_by_tokens(), seconds: price.per_second.is_some() }
+    }
+}
+
+/// What was used, and whether a number is ours.
+pub(super) struct Counted {
+    pub(super) amount: Amount,
+    pub(super) estimated: bool,
+}
+
+impl Meter {
+    /// An answer as a whole, of whatever route.
+    pub(super) fn reported_by(&self, said: &Said) -> Reported {
+        let mut reported = said.reported();
+        reported.input = reported.input.or(self.all_input(said.all_input()));
+        if !self.is_of_images() {
+            reported.units.images = None;
+        }
+        reported
+    }
+
+    /// Where no token is of the answer.
+    pub(super) fn all_input(&self, total: Option<i64>) -> Option<i64> {
+        total.filter(|_| matches!(self.wire.route, Route::Embeddings | Route::Rerank))
+    }
+
+    fn is_of_images(&self) -> bool {
+        use Route::{ImageEdits, ImageGenerations, ImageVariations};
+        matches!(self.wire.route, ImageGenerations | ImageEdits | ImageVariations)
+    }
+
+    /// What was used so far. A caller that left is counted what was produced, not what was announced.
+    pub(super) fn counted(&self, whole: bool) -> Counted {
+        self.count(&self.reported, whole)
+    }
+
+    /// What an answer says that it used, if it says all that there is to say.
+    pub(super) fn said_by(&self, json: &[u8]) -> Option<Amount> {
+        let said = Said::parse(json)?;
+        let counted = self.count(&self.reported_by(&said), true);
+        (!counted.estimated).then_some(counted.amount)
+    }
+
+    fn count(&self, reported: &Reported, whole: bool) -> Counted {
+        if self.wire.flow() == Flow::Typed {
+            return self.count_typed(reported);
+        }
+        let output = match reported.output {
+            Some(output) if whole => output,
+            Some(output) => output.max(self.produced.tokens()),
+            None => self.produced.tokens(),
+        };
+        let input = reported.input.unwrap_or_else(|| self.asked.prompt.tokens());
+        let tokens = reported.tokens(input, output);
+        Counted {
+            amount: Amount { tokens, ..Amount::default() },
+            estimated: reported.input.is_none() || reported.output != Some(output),
+        }
+    }
+
+    /// Of a route whose answers are no text: what no price asks for is not estimated.
+    fn count_typed(&self, reported: &Reported) -> Counted {
+        let (route, said) = (self.wire.route, &reported.units);
+        let mut units = self.asked.usual_units();
+        // An upstream that says tokens counts those.
+        let says_tokens = reported.input.is_some();
+        let mut estimated = match route {
+            Route::Rerank => said.searches.is_none() && !says_tokens,
+            Route::Transcriptions | Route::Translations => {
+                said.milliseconds.is_none() && !says_tokens
+            }
+            Route::Embeddings | Route::Moderations | Route::Speech => false,
+            _ => said.images.is_none() && !says_tokens,
+        };
+        units.images = said.images.filter(|_| self.is_of_images()).unwrap_or(units.images);
+        units.milliseconds = said.milliseconds.unwrap_or(units.milliseconds);
+        units.searches = said.searches.unwrap_or(units.searches);
+        if route == Route::Speech {
+            estimated = self.needs.seconds;
+            units.milliseconds *= i64::from(self.needs.tokens || self.needs.seconds);
+        }
+        let no_output = matches!(route, Route::Embeddings | Route::Rerank | Route::Moderations);
+        let tokens = match (reported.input, reported.output) {
+            (Some(input), output) if output.is_some() || no_output => {
+                reported.tokens(input, output.unwrap_or(0))
+            }
+            _ if self.needs.tokens => {
+                estimated = true;
+                let usual = self.asked.usual_tokens(self.produced.tokens());
+                let said = reported.tokens(
+                    reported.input.unwrap_or(usual.input),
+                    reported.output.unwrap_or(usual.output),
+                );
+                Tokens { audio_in: usual.audio_in, audio_out: usual.audio_out, ..said }.fitted()
+            }
+            _ => Tokens::default(),
+        };
+        Counted { amount: Amount { tokens, units }, estimated }
+    }
+}

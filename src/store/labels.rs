@@ -1,0 +1,123 @@
+//! Sums by label: one row per label, day and person, added to in the transaction that writes the calls.
+use super::{
+    Error, FromRow, Operation, Params, Row, Tx, Value, usage::usage_sums, value::Param as _,
+};
+use crate::model::{Charge, Usage, UserId};
+use std::collections::BTreeMap;
+
+/// What a label is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Tag,
+    EndUser,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tag => "tag",
+            Self::EndUser => "end_user",
+        }
+    }
+}
+
+/// Sorted, so that two batches lock the rows they share in the same order.
+pub(super) async fn add<'a>(
+    tx: &mut Tx<'_>,
+    charges: impl Iterator<Item = &'a Charge>,
+) -> Result<(), Error> {
+    let mut sums: BTreeMap<(Kind, &str, i64, &str), Usage> = BTreeMap::new();
+    for charge in charges {
+        let tags = charge.labels.tags.iter().map(|tag| (Kind::Tag, tag));
+        let of = charge.labels.end_user.iter().map(|user| (Kind::EndUser, user));
+        for (kind, label) in tags.chain(of) {
+            let place = (kind, label.as_str(), charge.at.day(), charge.user.as_str());
+            *sums.entry(place).or_default() += charge.usage();
+        }
+    }
+    for sum in sums {
+        tx.run(
+            "INSERT INTO label_usage (kind, label, day, user_id, calls, input_tokens, output_tokens,
+                 cache_read_tokens, cache_write_tokens, reasoning_tokens, cost, unpriced_calls)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             ON CONFLICT (kind, label, day, user_id) DO UPDATE SET
+                 calls = label_usage.calls + excluded.calls,
+                 input_tokens = label_usage.input_tokens + excluded.input_tokens,
+                 output_tokens = label_usage.output_tokens + excluded.output_tokens,
+                 cache_read_tokens = label_usage.cache_read_tokens + excluded.cache_read_tokens,
+                 cache_write_tokens = label_usage.cache_write_tokens + excluded.cache_write_tokens,
+                 reasoning_tokens = label_usage.reasoning_tokens + excluded.reasoning_tokens,
+                 cost = label_usage.cost + excluded.cost,
+                 unpriced_calls = label_usage.unpriced_calls + excluded.unpriced_calls",
+            sum,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+impl Params for ((Kind, &str, i64, &str), Usage) {
+    fn into_values(self) -> Vec<Value> {
+        let ((kind, label, day, user), usage) = self;
+        vec![
+            kind.name().to_value(),
+            label.to_value(),
+            day.to_value(),
+            user.to_value(),
+            usage.calls.to_value(),
+            usage.input_tokens.to_value(),
+            usage.output_tokens.to_value(),
+            usage.cache_read_tokens.to_value(),
+            usage.cache_write_tokens.to_value(),
+            usage.reasoning_tokens.to_value(),
+            usage.cost.to_value(),
+            usage.unpriced_calls.to_value(),
+        ]
+    }
+}
+
+/// What was used under each label in those days, the dearest first.
+#[derive(Debug, Clone)]
+pub struct SpendByLabel {
+    pub kind: Kind,
+    pub from: i64,
+    pub to: i64,
+    /// Only this person's calls.
+    pub user: Option<UserId>,
+    pub limit: i64,
+}
+
+struct Labelled(String, Usage);
+
+impl FromRow for Labelled {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        Ok(Self(row.take()?, Usage::from_row(row)?))
+    }
+}
+
+macro_rules! by_label {
+    ($whose:literal) => {
+        concat!(
+            "SELECT label, ",
+            usage_sums!(),
+            " FROM label_usage WHERE kind = $1 AND day >= $2 AND day <= $3",
+            $whose,
+            " GROUP BY label ORDER BY SUM(cost) DESC, SUM(calls) DESC, label LIMIT $4"
+        )
+    };
+}
+
+impl Operation for SpendByLabel {
+    type Output = Vec<(String, Usage)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        let (kind, from, to, limit) = (self.kind.name(), self.from, self.to, self.limit);
+        let rows: Vec<Labelled> = match &self.user {
+            None => tx.all(by_label!(""), (kind, from, to, limit)).await?,
+            Some(user) => {
+                tx.all(by_label!(" AND user_id = $5"), (kind, from, to, limit, user)).await?
+            }
+        };
+        Ok(rows.into_iter().map(|Labelled(label, usage)| (label, usage)).collect())
+    }
+}
