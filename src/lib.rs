@@ -8,6 +8,7 @@
 //! servers; [`config`] and [`store`] know what was set and what was kept; [`guard`], [`idp`] and [`web`] say
 //! who is there; [`signin`], [`connect`], [`manage`], [`proxy`] and [`console`] are what the outside sees;
 //! [`app`] puts them together, and [`cli`] starts it. `tests/floor_plan.rs` holds this against the source.
+pub mod alerts;
 pub mod app;
 pub mod cli;
 pub mod config;

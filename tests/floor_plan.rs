@@ -13,25 +13,26 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("world", &["model"]),
     ("config", &["model"]),
     ("store", &["model", "world"]),
+    ("alerts", &["model", "world", "store", "config"]),
     ("idp", &["model", "world", "store", "config"]),
     ("web", &["model", "world", "store", "config"]),
     // `web` knows the client's address, which a limit on unknown keys needs: docs/why.md.
-    ("guard", &["model", "world", "store", "config", "web"]),
+    ("guard", &["model", "world", "store", "config", "alerts", "web"]),
     ("signin", &["model", "world", "store", "config", "guard", "idp", "web"]),
     ("connect", &["model", "world", "store", "config", "guard", "web"]),
     ("oauth", &["model", "world", "store", "config", "guard", "web", "connect"]),
     ("manage", &["model", "world", "store", "config", "guard", "web"]),
-    ("proxy", &["model", "world", "store", "config", "guard", "web"]),
+    ("proxy", &["model", "world", "store", "config", "alerts", "guard", "web"]),
     ("console", &["model", "world", "store", "config", "guard", "web"]),
     (
         "app",
         &[
-            "model", "world", "config", "store", "guard", "idp", "web", "signin", "connect",
-            "oauth", "manage", "proxy", "console",
+            "model", "world", "config", "store", "alerts", "guard", "idp", "web", "signin",
+            "connect", "oauth", "manage", "proxy", "console",
         ],
     ),
     // `check --online` asks providers, and `user add` hashes a password: docs/why.md.
-    ("cli", &["model", "world", "config", "store", "idp", "app"]),
+    ("cli", &["model", "world", "config", "store", "alerts", "idp", "app"]),
 ];
 
 /// `model` decides; it never touches the world.

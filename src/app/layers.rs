@@ -111,7 +111,9 @@ fn is_page(path: &str) -> bool {
     ];
     // A terminal asks there.
     let programs = path.starts_with("/sso/cli/");
-    path == "/" || (!programs && PAGES.iter().any(|page| path.starts_with(page)))
+    path == "/"
+        || path == "/spend"
+        || (!programs && PAGES.iter().any(|page| path.starts_with(page)))
 }
 
 fn dressed(mut response: Response, id: &RequestId, path: &str) -> Response {
@@ -170,8 +172,12 @@ fn route(path: &str) -> &'static str {
     let path = path.strip_prefix("/v1").unwrap_or(path);
     let word = path.split('/').nth(1).unwrap_or_default();
     match word {
-        "chat" | "messages" | "models" | "model" | "model_group" | "api" => "models",
-        "key" | "user" | "team" | "audit" | "x" => "manage",
+        "chat" | "messages" | "models" | "model" | "model_group" | "api" | "completions"
+        | "responses" | "embeddings" | "images" | "audio" | "rerank" | "moderations" | "openai" => {
+            "models"
+        }
+        "spend" if path == "/spend" => "pages",
+        "key" | "user" | "team" | "audit" | "x" | "budget" | "app" | "spend" | "global" => "manage",
         "sso" | "auth" | "oauth" | "login" | "logout" | "connect" | "setup" | "fallback"
         | "password" | "reset" => "sign-in",
         "health" | "metrics" => "health",

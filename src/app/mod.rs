@@ -8,6 +8,7 @@ mod serve;
 pub use serve::serve;
 
 use crate::{
+    alerts::Alerts,
     config::{Config, Keyring},
     connect::{self, Journey},
     console::{self, Console},
@@ -56,17 +57,20 @@ impl App {
         let queue = (config.server.usage_queue, config.server.journal.as_deref());
         let books = Books::open(store.clone(), &entropy, queue).await?;
         let idps = Idps::new(config, &outbound, &clock);
-        let parts = (store.clone(), books.clone(), clock.clone(), entropy.clone());
         signin::reconcile((&idps, &config.signin), (&store, &clock, &entropy)).await?;
-        let guard =
-            Guard::open(parts, (&config.server, config.limits.calendar.clone()), &shutdown).await?;
+        let parts = (store.clone(), clock.clone(), outbound.clone());
+        let alerts = Alerts::open(config.alerts.as_ref(), parts, &shutdown);
+        let parts = (store.clone(), books.clone(), alerts.clone());
+        let (world, rules) =
+            ((clock.clone(), entropy.clone()), (&config.server, config.limits.calendar.clone()));
+        let guard = Guard::open(parts, world, rules, &shutdown).await?;
         let (setup, setup_path) =
             signin::offer_setup(config, &store, &clock, &entropy).await?.unzip();
 
         tokio::spawn(guard.clone().watch());
         tokio::spawn(sweep(store.clone(), clock.clone(), config.server.calls_kept));
 
-        let shared = Shared { store, clock, entropy, site, guard, books: books.clone() };
+        let shared = Shared { store, clock, entropy, site, guard, books: books.clone(), alerts };
         let own = Own { idps, keyring, setup, outbound, metrics: metrics.clone() };
         let router = shared.routes(config, own, cors, shutdown.clone());
         let drain = config.server.drain.to_std();
@@ -82,6 +86,7 @@ struct Shared {
     site: Site,
     guard: Guard,
     books: Books,
+    alerts: Alerts,
 }
 
 /// What one room alone has.
@@ -96,7 +101,7 @@ struct Own {
 impl Shared {
     /// Every URL of the house: each room's own, and one line for each.
     fn routes(self, config: &Config, own: Own, cors: LinkCors, shutdown: Shutdown) -> Router {
-        let Self { store, clock, entropy, site, guard, books } = self;
+        let Self { store, clock, entropy, site, guard, books, alerts } = self;
         let Own { idps, keyring, setup, outbound, metrics } = own;
         let world = (store.clone(), clock.clone(), entropy.clone());
         let door = layers::Door::new(site.clone(), entropy, metrics.clone());
@@ -125,6 +130,7 @@ impl Shared {
             site: site.clone(),
             guard: guard.clone(),
             books: books.clone(),
+            alerts: alerts.clone(),
             metrics: metrics.clone(),
             shutdown: shutdown.clone(),
             metrics_from: config.server.metrics_from.clone().into(),
@@ -132,6 +138,7 @@ impl Shared {
         let site_too = site.clone();
         let parts = proxy::Parts {
             store: of_calls,
+            alerts,
             guard,
             site,
             clock,

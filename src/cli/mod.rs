@@ -1,5 +1,6 @@
 //! Owns the command line: a file a verb. Never here: what a verb means to the store or to a server.
 #![expect(clippy::print_stdout, reason = "a command line speaks on stdout")]
+mod alerts;
 mod audit;
 mod backup;
 mod check;
@@ -84,6 +85,9 @@ enum Verb {
     Spend(spend::Spend),
     /// Show who did what to whom, the newest first
     Audit(audit::Audit),
+    /// Try the webhook that operators are told by
+    #[command(subcommand)]
+    Alerts(alerts::Verb),
     /// Copy the SQLite database to a new file, while it is served
     Backup(backup::Backup),
 }
@@ -120,6 +124,7 @@ async fn run(Arguments { verb, config }: Arguments) -> Result<(), Failure> {
         Verb::Explain(explain) => explain.run(config).await,
         Verb::Spend(spend) => spend.run(config).await,
         Verb::Audit(audit) => audit.run(config).await,
+        Verb::Alerts(verb) => verb.run(config).await,
         Verb::Backup(backup) => backup.run(config),
     }
 }

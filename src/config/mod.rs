@@ -2,6 +2,7 @@
 //!
 //! All of it is read once, at the start; every mistake is reported at once, with its place and its cure.
 //! Never here: a connection, a listener, or a change of the environment.
+mod alerts;
 mod connect;
 mod idps;
 mod limits;
@@ -13,6 +14,7 @@ mod setting;
 mod signin;
 mod upstreams;
 
+pub use alerts::{Alerts, WebhookSecret};
 pub use connect::Connect;
 pub use idps::{Endpoints, Headers, Idp, Kind as IdpKind, Microsoft, Names as ClaimNames};
 pub use limits::{Generate, LimitRules};
@@ -35,6 +37,8 @@ pub struct Config {
     pub connect: Connect,
     pub signin: Signin,
     pub limits: LimitRules,
+    /// `None`: nobody is told.
+    pub alerts: Option<Alerts>,
     pub idps: Vec<Idp>,
     pub upstreams: Vec<Upstream>,
     pub models: Vec<Model>,
@@ -86,6 +90,7 @@ impl Config {
         let connect = Connect::read(&mut reader);
         let signin = Signin::read(&mut reader);
         let limits = LimitRules::read(&mut reader);
+        let alerts = alerts::read(&mut reader);
         let mut idps = idps::read(&mut reader, signin.policy.looks_at_groups());
         idps.extend(litellm::idps(&mut reader));
         idps::ask_for_groups(&mut idps, signin.policy.looks_at_groups());
@@ -95,7 +100,7 @@ impl Config {
         let models = upstreams::read_models(&mut reader, &upstreams);
         litellm::warn_of_the_rest(&mut reader);
         let warnings = reader.finish()?;
-        Ok(Self { server, connect, signin, limits, idps, upstreams, models, warnings })
+        Ok(Self { server, connect, signin, limits, alerts, idps, upstreams, models, warnings })
     }
 }
 

@@ -367,7 +367,11 @@ impl Raw {
             Item::Value(Value::Integer(number)) => Self::Integer(*number.value()),
             Item::Value(Value::Boolean(yes)) => Self::Bool(*yes.value()),
             Item::Value(Value::Array(values)) => {
-                let texts = values.iter().map(|value| value.as_str().map(str::to_owned));
+                let text = |value: &Value| {
+                    let number = value.as_integer().map(|number| number.to_string());
+                    value.as_str().map(str::to_owned).or(number)
+                };
+                let texts = values.iter().map(text);
                 texts.collect::<Option<_>>().map_or(Self::Other, Self::List)
             }
             _ => Self::Other,

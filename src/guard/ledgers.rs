@@ -1,6 +1,8 @@
 //! The ledgers in memory: of everybody who has limits and whose keys are in use. What they have spent is read once,
 //! and then counted here and written beside the calls.
+use super::crossed;
 use crate::{
+    alerts::Alerts,
     model::{
         App, Ask, Balance, Broken, Calendar, Held, KeptLimits, Key, KeyId, Ledger, Limits,
         NanoDollars, Spent, Timestamp, Window,
@@ -27,6 +29,7 @@ pub(super) struct Ledgers {
     store: Store,
     books: Books,
     calendar: Arc<Calendar>,
+    alerts: Alerts,
     known: Mutex<HashMap<Holder, Arc<Account>>>,
     /// One is opened at a time.
     turn: tokio::sync::Mutex<()>,
@@ -40,6 +43,7 @@ pub struct Account {
     /// The model whose calls it bounds; `None`: of every model.
     pub model: Option<String>,
     calendar: Arc<Calendar>,
+    alerts: Alerts,
     state: Mutex<State>,
 }
 
@@ -84,10 +88,11 @@ pub struct Told {
 pub struct Reservation(Vec<(Arc<Account>, Held)>);
 
 impl Ledgers {
-    pub(super) fn new(store: Store, books: Books, calendar: Calendar) -> Self {
+    pub(super) fn new(store: Store, books: Books, calendar: Calendar, alerts: Alerts) -> Self {
         Self {
             store,
             books,
+            alerts,
             calendar: Arc::new(calendar),
             known: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -166,8 +171,10 @@ impl Ledgers {
                 Holder::Model(_, model) => Some(model.clone()),
                 _ => None,
             };
-            let (state, whose) = (state.into(), holder.clone());
-            let account = Arc::new(Account { holder: whose, name, model, calendar, state });
+            let (state, whose, alerts) = (state.into(), holder.clone(), self.alerts.clone());
+            let account = Arc::new(Account { holder: whose, name, model, calendar, alerts, state });
+            let known = (limits, &account.balance(now));
+            crossed::tell(&self.alerts, &account, known, None, now);
             self.keep(holder, account.clone(), now);
             return Ok(account);
         };
@@ -357,12 +364,10 @@ impl Reservation {
             let State { limits, ledger } = &mut *account.state();
             let rules = (&*limits, &*account.calendar);
             let began = ledger.settle(rules, now, held, (cost, tokens));
-            if let Some(soft) = limits.soft_budget {
-                let spent = ledger.balance(rules, now).spent;
-                if spent >= soft && spent.0.saturating_sub(cost.0) < soft.0 {
-                    let of = &account.name;
-                    tracing::warn!(of, %spent, %soft, "a soft budget is spent; calls go on");
-                }
+            if limits.max_budget.is_some() || limits.soft_budget.is_some() {
+                let balance = ledger.balance(rules, now);
+                crossed::warn(&account, limits, balance.spent, cost);
+                crossed::tell(&account.alerts, &account, (limits, &balance), Some(cost), now);
             }
             if limits.counts_money() {
                 booked.push((account.holder.ledger_of(limits.epoch), began));

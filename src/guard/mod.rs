@@ -4,6 +4,7 @@
 //! Changes come by [`Guard::catch_up`], called after each change of ours and four times a second for those of
 //! others. Never here: what a key may do. That is the caller's of this module.
 mod caller;
+mod crossed;
 mod key_header;
 mod leash;
 mod ledgers;
@@ -16,8 +17,9 @@ pub use leash::Leash;
 pub use ledgers::{Account, Accounts, Refused, Reservation, Told, Whose};
 
 use crate::{
+    alerts::Alerts,
     config::{Secret, Server},
-    model::{AccessKey, Calendar, Hash, Key, KeyState, Lifetime, Timestamp},
+    model::{AccessKey, Alert, AlertKind, Calendar, Hash, Key, KeyState, Lifetime, Timestamp},
     store::{
         self, Store,
         audit::{Act, Note},
@@ -27,6 +29,7 @@ use crate::{
     },
     world::{Clock, Entropy, Shutdown},
 };
+use serde_json::json;
 use std::{
     net::IpAddr,
     sync::{
@@ -51,6 +54,7 @@ struct Inner {
     clock: Clock,
     entropy: Entropy,
     books: Books,
+    alerts: Alerts,
     grace: Lifetime,
     master: Option<Secret>,
     table: Table,
@@ -82,14 +86,15 @@ pub enum Dead {
 
 impl Guard {
     pub async fn open(
-        (store, books, clock, entropy): (Store, Books, Clock, Entropy),
+        (store, books, alerts): (Store, Books, Alerts),
+        (clock, entropy): (Clock, Entropy),
         (server, calendar): (&Server, Calendar),
         shutdown: &Shutdown,
     ) -> Result<Self, store::Error> {
         let seen = store.read(LastChange).await?;
         let inner = Inner {
             table: Table::new(),
-            ledgers: ledgers::Ledgers::new(store.clone(), books.clone(), calendar),
+            ledgers: ledgers::Ledgers::new(store.clone(), books.clone(), calendar, alerts.clone()),
             misses: misses::Misses::new(&clock),
             seen: tokio::sync::Mutex::new(seen),
             current_at: AtomicI64::new(clock.now().0),
@@ -98,6 +103,7 @@ impl Guard {
             clock,
             entropy,
             books,
+            alerts,
             grace: server.database_grace,
             master: server.master_key.clone(),
             leashes: leash::Leashes::default(),
@@ -231,6 +237,12 @@ impl Guard {
                 let entry = act.entry("key.used_after_end", &id).of_user(&user);
                 let entry = entry.of_app(app.as_deref());
                 tracing::warn!(key = %entry.subject, address = %from, "an ended key was used");
+                inner.alerts.raise(Alert {
+                    kind: AlertKind::RevokedKeyUsed,
+                    once: format!("revoked {id} {}", now.day()),
+                    at: now,
+                    data: json!({"key_id": id, "user_id": user, "app": app, "address": from}),
+                });
                 if let Err(error) = inner.store.write(Note(entry)).await {
                     tracing::error!(%error, "the use of an ended key could not be noted");
                 }

@@ -5,6 +5,7 @@
 //!               \--no---> Denial
 //! ```
 //! Each arrow consumes what stands before it, here by value and in the store by `DELETE … RETURNING`.
+mod alert;
 mod app;
 mod connect_request;
 mod email;
@@ -35,6 +36,7 @@ mod usage;
 mod user;
 mod window;
 
+pub use alert::{Alert, AlertKind};
 pub use app::{App, place};
 pub use connect_request::{
     Approval, ConnectRequest, Consent, Denial, Dialect, Expired, Parent, Reply, Says, Spends,

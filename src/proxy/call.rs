@@ -102,6 +102,7 @@ impl Call {
         let Some(slot) = self.slot.take() else { return };
         if how == End::Failed {
             self.metrics.upstream_failed(&self.upstream.name);
+            self.upstream.failed(self.clock.now());
         }
         let (tokens, cost) = (counted.amount.tokens, self.tariff.price.of(&counted.amount));
         let now = self.clock.now();

@@ -1,12 +1,21 @@
 //! The models we serve, and what is behind each.
 use crate::{
+    alerts::Alerts,
     config::{self, Config, UpstreamKind},
-    model::{Facts, Key, Tariff, Timestamp},
+    model::{Alert, AlertKind, Facts, Key, Tariff, Timestamp},
 };
 use bytes::Bytes;
 use http::HeaderValue;
 use memchr::memmem::Finder;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use serde_json::json;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 pub(super) struct Catalog {
     all: Vec<Model>,
@@ -34,7 +43,13 @@ pub(super) struct Upstream {
     pub(super) credential: Option<Credential>,
     pub(super) inject_usage: bool,
     pub(super) timeout: Duration,
+    /// How often it failed in a row.
+    failures: AtomicU32,
+    alerts: Alerts,
 }
+
+/// So many failures in a row, and it is down.
+const DOWN: u32 = 5;
 
 /// The provider's key, ready for its header, and as a text to be kept out of answers.
 pub(super) struct Credential {
@@ -43,11 +58,13 @@ pub(super) struct Credential {
 }
 
 impl Catalog {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, alerts: &Alerts) -> Self {
         let upstreams: HashMap<&str, Arc<Upstream>> = config
             .upstreams
             .iter()
-            .map(|upstream| (upstream.name.as_str(), Arc::new(Upstream::new(upstream))))
+            .map(|upstream| {
+                (upstream.name.as_str(), Arc::new(Upstream::new(upstream, alerts.clone())))
+            })
             .collect();
         let all: Vec<Model> = config
             .models
@@ -79,7 +96,7 @@ impl Catalog {
 }
 
 impl Upstream {
-    fn new(config: &config::Upstream) -> Self {
+    fn new(config: &config::Upstream, alerts: Alerts) -> Self {
         let base_url = match config.kind {
             UpstreamKind::Anthropic => {
                 config.base_url.strip_suffix("/v1").unwrap_or(&config.base_url).to_owned()
@@ -103,7 +120,30 @@ impl Upstream {
             credential,
             inject_usage: config.inject_usage,
             timeout: config.timeout.to_std(),
+            failures: AtomicU32::new(0),
+            alerts,
         }
+    }
+
+    /// It has answered, whatever it said of the call.
+    pub(super) fn answered(&self) {
+        if self.failures.load(Ordering::Relaxed) > 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// It could not be reached, broke off, or failed by its own word.
+    pub(super) fn failed(&self, now: Timestamp) {
+        const HOUR: i64 = 3_600;
+        if self.failures.fetch_add(1, Ordering::Relaxed) + 1 != DOWN {
+            return;
+        }
+        self.alerts.raise(Alert {
+            kind: AlertKind::UpstreamDown,
+            once: format!("upstream {} {}", self.name, now.0.div_euclid(HOUR)),
+            at: now,
+            data: json!({"upstream": self.name, "failures_in_a_row": DOWN}),
+        });
     }
 
     /// A text of the upstream's without the provider's key in it (field report K42). Its length stays: a body

@@ -98,6 +98,9 @@ impl Proxy {
     ) -> Result<axum::response::Response, Reason> {
         let inject = received.lacks_usage(wire) && model.upstream.inject_usage;
         let slot = self.books.slot().await?;
+        if self.books.is_nearly_full() {
+            self.tell_of_the_queue();
+        }
         let asked = received.asked(wire.route);
         let reservation = self.admit(caller, model, &asked)?;
         let labels = received.labels(&caller_headers, &self.tag_headers);
@@ -137,7 +140,7 @@ impl Proxy {
             Err(cut @ (Reason::Stopping | Reason::Caller(_))) => Err(cut),
             Err(reason) => {
                 if matches!(reason, Reason::Upstream { .. }) {
-                    self.metrics.upstream_failed(&model.upstream.name);
+                    self.upstream_failed(&model.upstream);
                 }
                 call.release();
                 Err(reason)
@@ -193,12 +196,15 @@ impl Proxy {
             (first, failed)
         };
         call.answered(asked);
+        if failed.is_none() {
+            upstream.answered();
+        }
         head.headers = headers::to_caller(head.headers, upstream);
         if let Some(cost) = cost {
             admit::tell_dollars(&mut head.headers, "x-litellm-response-cost", cost);
         }
         if let Some(reason) = failed {
-            self.metrics.upstream_failed(&upstream.name);
+            self.upstream_failed(upstream);
             let refusal = wire.dialect.refuse(reason).into_response();
             return Ok(Begun::Error(passed_on::with(&head.headers, refusal)));
         }

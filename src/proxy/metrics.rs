@@ -5,10 +5,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use std::{
-    fmt::Write as _,
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::sync::{Arc, atomic::AtomicU64};
 use tokio::time::Instant;
 
 #[derive(Clone)]
@@ -142,20 +139,14 @@ impl Metrics {
         self.upstream_failures.get_or_create(&Upstream { upstream: upstream.to_owned() }).inc();
     }
 
-    /// In OpenMetrics' text form; `more` are gauges that others keep.
+    /// In OpenMetrics' text form, with `more` that others keep.
     #[must_use]
-    pub fn text(&self, more: &[(&str, &str, usize)]) -> String {
+    pub fn text(&self, more: &str) -> String {
         let mut text = String::new();
         let registry = self.registry.get_or_init(|| self.registry());
         let written = encode(&mut text, registry);
         debug_assert!(written.is_ok(), "a String takes every text");
-        let mut gauges = String::new();
-        for (name, help, value) in more {
-            let written =
-                writeln!(gauges, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
-            debug_assert!(written.is_ok(), "a String takes every text");
-        }
-        text.replace("# EOF\n", &format!("{gauges}# EOF\n"))
+        text.replace("# EOF\n", &format!("{more}# EOF\n"))
     }
 
     fn registry(&self) -> Registry {

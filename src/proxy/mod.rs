@@ -21,6 +21,7 @@ mod mask;
 mod meter;
 mod metrics;
 mod models;
+mod news;
 mod openrouter;
 #[cfg(any(test, fuzzing))]
 pub mod oracle;
@@ -39,6 +40,7 @@ pub use lost::{lost, wrong_method};
 pub use metrics::Metrics;
 
 use crate::{
+    alerts::Alerts,
     config::Config,
     guard::{Caller, Guard, NoCaller},
     model::Route,
@@ -70,6 +72,7 @@ pub struct Proxy {
     settings: Settings,
     limits: LimitSettings,
     store: Store,
+    alerts: Alerts,
     /// `server.tag_headers`.
     tag_headers: Arc<[HeaderName]>,
 }
@@ -92,6 +95,7 @@ struct LimitSettings {
 /// What the data plane is made of.
 pub struct Parts {
     pub store: Store,
+    pub alerts: Alerts,
     pub guard: Guard,
     pub site: Site,
     pub clock: Clock,
@@ -104,7 +108,7 @@ pub struct Parts {
 impl Proxy {
     #[must_use]
     pub fn new(config: &Config, parts: Parts) -> Self {
-        let Parts { store, guard, site, clock, books, outbound, shutdown, metrics } = parts;
+        let Parts { store, alerts, guard, site, clock, books, outbound, shutdown, metrics } = parts;
         let settings = Settings {
             max_body: config.server.max_body.0,
             keepalive: config.server.sse_keepalive.to_std(),
@@ -114,7 +118,7 @@ impl Proxy {
             budget_status: config.limits.budget_status,
             allow_unpriced: config.limits.allow_unpriced,
         };
-        let catalog = Arc::new(Catalog::new(config));
+        let catalog = Arc::new(Catalog::new(config, &alerts));
         let tag_headers = config.server.tag_headers.clone().into();
         Self {
             guard,
@@ -128,6 +132,7 @@ impl Proxy {
             settings,
             limits,
             store,
+            alerts,
             tag_headers,
         }
     }

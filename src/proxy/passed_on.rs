@@ -33,7 +33,9 @@ impl Proxy {
         let (head, body) = response.into_parts();
         let ours = head.status == StatusCode::UNAUTHORIZED || !head.status.is_client_error();
         if ours {
-            self.metrics.upstream_failed(&upstream.name);
+            self.upstream_failed(upstream);
+        } else {
+            upstream.answered();
         }
         tracing::warn!(upstream = upstream.name, status = %head.status, "an upstream refused a call");
         let gzip =

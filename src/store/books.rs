@@ -114,6 +114,18 @@ impl Books {
         tokio::time::timeout(within, wait).await.unwrap_or(false)
     }
 
+    /// Whether calls will soon wait: four fifths of the queue are taken.
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        self.waiting().saturating_mul(5) >= self.most.saturating_mul(4)
+    }
+
+    /// `server.usage_queue`.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// How many calls run, or wait to be written; at its most, the next ones must wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -18,8 +18,8 @@ macro_rules! folder {
         }
     };
 }
-pub(super) const SQLITE: Folder = folder!("sqlite": "0001_start", "0002_people", "0003_audit", "0004_codes", "0005_books", "0006_limits", "0007_shared", "0008_routes");
-pub(super) const POSTGRES: Folder = folder!("postgres": "0001_start", "0002_people", "0003_audit", "0004_codes", "0005_books", "0006_limits", "0007_shared", "0008_routes");
+pub(super) const SQLITE: Folder = folder!("sqlite": "0001_start", "0002_people", "0003_audit", "0004_codes", "0005_books", "0006_limits", "0007_shared", "0008_routes", "0009_alerts");
+pub(super) const POSTGRES: Folder = folder!("postgres": "0001_start", "0002_people", "0003_audit", "0004_codes", "0005_books", "0006_limits", "0007_shared", "0008_routes", "0009_alerts");
 
 pub(super) async fn up(store: &Store, folder: Folder) -> Result<Vec<&'static str>, Error> {
     let mut applied = Vec::new();

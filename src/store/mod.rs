@@ -13,6 +13,7 @@
 //! One table per state; leaving one is `DELETE … RETURNING`, and that decides every race.
 pub mod accounts;
 pub mod activity;
+pub mod alerts;
 pub mod answers;
 pub mod app_rules;
 pub mod apps;

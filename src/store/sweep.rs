@@ -22,6 +22,8 @@ impl Sweep {
     pub const CHANGE_KEPT: i64 = 86_400;
     /// Providers keep answers for thirty days.
     pub const ANSWER_KEPT: i64 = 31 * 86_400;
+    /// Longer than any window of a budget: what was told is told again only after that.
+    pub const ALERT_KEPT: i64 = 400 * 86_400;
 }
 
 impl Operation for Sweep {
@@ -59,6 +61,13 @@ impl Operation for Sweep {
                 (self.at.plus(-Self::ANSWER_KEPT),),
             )
             .await?;
+        let alerts: Vec<(String,)> = tx
+            .all(
+                "DELETE FROM alerts WHERE id IN
+                     (SELECT id FROM alerts WHERE at <= $1 ORDER BY at LIMIT 500) RETURNING id",
+                (self.at.plus(-Self::ALERT_KEPT),),
+            )
+            .await?;
         let before = ChargeId::first_at(self.at.plus(-self.calls_kept.seconds()));
         let calls: Vec<(ChargeId,)> = tx
             .all(
@@ -67,7 +76,13 @@ impl Operation for Sweep {
                 (before,),
             )
             .await?;
-        Ok(hashes + keys.len() + changes.len() + grants.len() + answers.len() + calls.len())
+        Ok(hashes
+            + keys.len()
+            + changes.len()
+            + grants.len()
+            + answers.len()
+            + alerts.len()
+            + calls.len())
     }
 }
 

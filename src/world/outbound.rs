@@ -24,7 +24,7 @@ pub type Outgoing = Either<Full<Bytes>, UnsyncBoxBody<Bytes, std::io::Error>>;
 pub struct Outbound(Client<HttpsConnector<HttpConnector>, Outgoing>);
 
 /// Why there is no answer.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     #[error("cannot be reached")]
     Unreachable,

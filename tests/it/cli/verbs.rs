@@ -93,7 +93,7 @@ async fn migrate_says_what_it_did_and_check_what_the_settings_mean() {
     assert_eq!(
         cli.run(&["migrate"]).good(),
         "applied 0001_start\napplied 0002_people\napplied 0003_audit\napplied 0004_codes\n\
-         applied 0005_books\napplied 0006_limits\napplied 0007_shared\napplied 0008_routes"
+         applied 0005_books\napplied 0006_limits\napplied 0007_shared\napplied 0008_routes\napplied 0009_alerts"
     );
     assert_eq!(cli.run(&["migrate"]).good(), "up to date");
     let said = cli.run(&["check"]).good();

@@ -200,6 +200,7 @@ fn the_example_is_good_and_names_every_setting() {
         ("IDP_SECRET", "x"),
         ("OPENAI_API_KEY", "x"),
         ("ANTHROPIC_API_KEY", "x"),
+        ("GATEKEY_ALERTS_SECRET", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"),
     ];
     let config = load(&text, &environment).unwrap_or_else(|said| panic!("{said}"));
     assert_eq!(config.warnings, Vec::<String>::new(), "nothing is ignored");
@@ -306,6 +307,9 @@ const SETTINGS: &[&str] = &[
     "journal",
     "calls_kept",
     "usage_queue",
+    "url",
+    "secret",
+    "at",
     "budget_status",
     "timezone",
     "reset_hour",

@@ -1,3 +1,5 @@
+mod alerts;
+mod dashboards;
 mod health;
 mod restart;
 mod sweep;
