@@ -9,13 +9,18 @@ ALTER TABLE calls ADD COLUMN tags TEXT NOT NULL DEFAULT '';
 ALTER TABLE calls ADD COLUMN end_user TEXT;
 
 CREATE TABLE answers (
-    id TEXT PRIMARY KEY,
+    upstream TEXT NOT NULL,
+    id TEXT NOT NULL,
     key_id TEXT NOT NULL,
     user_id TEXT NOT NULL,
     app TEXT NOT NULL,
     model TEXT NOT NULL,
-    at BIGINT NOT NULL
+    -- Of question and answer: what going on from it reads again.
+    tokens BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (upstream, id)
 );
+CREATE INDEX answers_by_id ON answers (id);
 CREATE INDEX answers_by_age ON answers (at);
 
 -- Sums by label: kind is 'tag' or 'end_user'. A call with two tags is in both.

@@ -15,6 +15,8 @@ pub struct Upstream {
     pub api_key: Option<Secret>,
     /// Ask for usage in streams where the caller did not, and keep it from the caller.
     pub inject_usage: bool,
+    /// Tools on `/v1/responses` that may be used though the provider bills them beside the tokens.
+    pub hosted_tools: Vec<String>,
     /// How long an answer may take to begin.
     pub timeout: Lifetime,
 }
@@ -104,6 +106,7 @@ fn upstream(mut s: Section, reader: &mut Reader) -> Option<Upstream> {
     };
     let api_key = s.get(reader, "api_key");
     let inject_usage = s.get(reader, "inject_usage").unwrap_or(true);
+    let hosted_tools = s.get(reader, "hosted_tools").unwrap_or_default();
     let timeout = s.get(reader, "timeout").unwrap_or(Lifetime::of_seconds(600));
     s.done(reader);
     Some(Upstream {
@@ -112,6 +115,7 @@ fn upstream(mut s: Section, reader: &mut Reader) -> Option<Upstream> {
         base_url: base_url?.0,
         api_key,
         inject_usage,
+        hosted_tools,
         timeout,
     })
 }

@@ -93,9 +93,9 @@ pub struct Charge {
     /// What the caller calls it by; nobody is trusted for who pays by that.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
-    /// The id of an answer that the upstream keeps, so that its owner is known.
+    /// An answer that an upstream keeps, so that its owner is known: the upstream's name, and the id there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
+    pub answer: Option<(String, String)>,
 }
 
 /// A row's name: when, the how manieth, and by which process; so they sort by time and none is given twice.

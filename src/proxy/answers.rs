@@ -1,14 +1,17 @@
 //! Answers that an upstream keeps (`/v1/responses/{id}`): only for whom they were made.
 use super::{
-    Proxy, begin, headers,
+    Proxy, begin,
+    catalog::{Model, Upstream},
+    headers,
+    members::{Cannot, More},
     refusal::{Dialect, Reason},
-    request::More,
     upstream,
 };
 use crate::{
+    config::UpstreamKind,
     guard::{Caller, NoCaller},
     model::{Key, Route},
-    store::answers::{AnswerById, ForgetAnswer, Kept},
+    store::answers::{AnswersById, ForgetAnswer, Kept},
 };
 use axum::{
     body::Body,
@@ -63,43 +66,59 @@ fn in_words(outcome: Result<Response, Reason>) -> Response {
     outcome.unwrap_or_else(|reason| Dialect::OpenAi.refuse(reason).into_response())
 }
 
+/// Tools that the provider runs, bills beside the tokens, and of which it does not say how much that was.
+const BILLED_APART: [&str; 3] = ["code_interpreter", "file_search", "image_generation"];
+
 impl Proxy {
-    /// Whether this key may ask so: on its own earlier answers, and with nothing that nobody would pay for.
-    pub(super) async fn may_ask(&self, key: &Key, more: &More) -> Result<(), Reason> {
-        let wrong = |text: &str| Err(Reason::BadRequest(text.into()));
-        if more.background {
-            return wrong(
-                "background is not served: what it uses could not be booked. Send background: false.",
-            );
+    /// Whether this key may ask so: on its own earlier answers, and with nothing that nobody would pay for. Answers
+    /// with the tokens of the answer it goes on from.
+    pub(super) async fn may_ask(
+        &self,
+        key: &Key,
+        upstream: &Upstream,
+        more: &More,
+    ) -> Result<i64, Reason> {
+        if let Some(cannot) = more.cannot {
+            return Err(Reason::BadRequest(cannot.in_words().into()));
         }
-        if more.conversation {
-            return wrong(
-                "conversation is not served: whose it is would not be known. Send previous_response_id.",
-            );
+        let allowed = &upstream.hosted_tools;
+        let apart =
+            |tool: &&String| BILLED_APART.contains(&tool.as_str()) && !allowed.contains(tool);
+        if let Some(tool) = more.tools.iter().find(apart) {
+            return Err(Reason::BadRequest(format!(
+                "The tool {tool:?} is not served: the provider bills it beside the tokens and does not say how much. \
+                 An admin can allow it ([[upstream]] hosted_tools)."
+            )));
         }
-        let Some(previous) = &more.previous else { return Ok(()) };
-        match self.owned(key, previous).await? {
-            Some(_) => Ok(()),
+        let Some(previous) = &more.previous else { return Ok(0) };
+        match self
+            .owned(key, previous)
+            .await?
+            .into_iter()
+            .find(|kept| kept.upstream == upstream.name)
+        {
+            Some(kept) => Ok(kept.tokens),
             None => Err(Reason::BadRequest(format!(
-                "There is no response {previous:?} that this key, or its app for the same person, has made \
-                 (previous_response_id)."
+                "There is no response {previous:?} that this key, or its app for the same person, has made with this \
+                 model's upstream (previous_response_id)."
             ))),
         }
     }
 
-    /// What is known of an answer, if it is this key's.
-    async fn owned(&self, key: &Key, id: &str) -> Result<Option<Kept>, Reason> {
+    /// What is known of answers by this id that are this key's.
+    async fn owned(&self, key: &Key, id: &str) -> Result<Vec<Kept>, Reason> {
         if !is_id(id) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let find = || AnswerById(id.to_owned());
+        let find = || AnswersById(id.to_owned());
         let mut found = self.store.read(find()).await?;
-        if found.is_none() {
+        if found.is_empty() {
             // It may just have been made.
             self.books.settled(Duration::from_secs(1)).await;
             found = self.store.read(find()).await?;
         }
-        Ok(found.filter(|kept| kept.belongs_to(key)))
+        found.retain(|kept| kept.belongs_to(key));
+        Ok(found)
     }
 
     async fn kept(
@@ -110,6 +129,9 @@ impl Proxy {
         request: Request,
     ) -> Result<Response, Reason> {
         let key = caller?.key;
+        if self.shutdown.closing.is_cancelled() {
+            return Err(Reason::Stopping);
+        }
         if !key.allows_route(Route::Responses) {
             return Err(Reason::RouteNotAllowed(Route::Responses));
         }
@@ -118,35 +140,54 @@ impl Proxy {
                 "There is no response {id:?} that this key, or its app for the same person, has made."
             ))
         };
-        let kept = self.owned(&key, id).await?.ok_or_else(none)?;
-        let model = self.catalog.named(&kept.model).ok_or_else(none)?;
-        if !model.upstream.kind.serves(Route::Responses) {
+        let kept = self.owned(&key, id).await?.into_iter().next().ok_or_else(none)?;
+        let of = |model: &&Model| model.upstream.name == kept.upstream;
+        let upstream = &self.catalog.all().find(of).ok_or_else(none)?.upstream;
+        if upstream.kind != UpstreamKind::OpenAi {
             return Err(none());
         }
         let (parts, _) = request.into_parts();
         let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let asked = (method.clone(), format!("/responses/{id}{below}{query}"));
-        let answer =
-            upstream::ask_for_kept(&self.outbound, &model.upstream, asked, parts.headers).await?;
+        let answer = upstream::ask_for_kept(&self.outbound, upstream, asked, parts.headers).await?;
         if !answer.status().is_success() {
-            return Ok(self.passed_on(Dialect::OpenAi, &model.upstream, answer).await);
+            return Ok(self.passed_on(Dialect::OpenAi, upstream, answer).await);
         }
         if method == Method::DELETE {
-            self.store.write(ForgetAnswer(id.to_owned())).await?;
+            let (upstream, id) = (kept.upstream, id.to_owned());
+            self.store.write(ForgetAnswer { upstream, id }).await?;
         }
         let (mut head, body) = answer.into_parts();
-        head.headers = headers::to_caller(head.headers, &model.upstream);
+        head.headers = headers::to_caller(head.headers, upstream);
         head.headers.remove(header::CONTENT_LENGTH);
         let whole = Limited::new(body, self.settings.max_body).collect();
-        let whole = tokio::time::timeout(model.upstream.timeout, whole).await;
-        let Ok(Ok(whole)) = whole else { return Err(begin::slow(&model.upstream)) };
-        let clean = model.upstream.without_secret(whole.to_bytes());
+        let whole = tokio::time::timeout(upstream.timeout, whole).await;
+        let Ok(Ok(whole)) = whole else { return Err(begin::slow(upstream)) };
+        let clean = upstream.without_secret(whole.to_bytes());
         Ok(Response::from_parts(head, Body::from(clean)))
+    }
+}
+
+impl Cannot {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Background => {
+                "background is not served: what it uses could not be booked. Send background: false."
+            }
+            Self::Conversation => {
+                "conversation is not served: whose it is would not be known. Send previous_response_id."
+            }
+            Self::References => {
+                "input has an item that is only named (item_reference): whose it is would not be known. Send the \
+                 items themselves, or previous_response_id."
+            }
+        }
     }
 }
 
 /// Nothing that means something in a path.
 fn is_id(id: &str) -> bool {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-    !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(fits)
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"_-.:=".contains(&b);
+    let dots = id.bytes().all(|byte| byte == b'.');
+    !dots && id.len() <= LONGEST_ID && id.bytes().all(fits)
 }

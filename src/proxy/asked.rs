@@ -1,11 +1,6 @@
 //! What a call asks for, as far as it can be counted before there is an answer; and what is booked of a route whose
 //! upstream does not say what it used.
-use super::{
-    estimate::Prompt,
-    form::Form,
-    heard::Heard,
-    request::{Head, MOST_CHOICES},
-};
+use super::{estimate::Prompt, form::Form, heard::Heard, members::MOST_CHOICES, request::Head};
 use crate::model::{Facts, Route, Tokens, Units};
 use bytes::Bytes;
 
@@ -37,6 +32,8 @@ pub(super) struct Asked {
     choices: i64,
     /// The upstream keeps the answer, for its owner to ask for again.
     pub(super) keeps_answer: bool,
+    /// Tokens of the answers that it goes on from, which the upstream reads again.
+    pub(super) context: i64,
 }
 
 impl Asked {
@@ -49,9 +46,13 @@ impl Asked {
             characters: head.more.characters,
             searches: (head.more.documents + DOCUMENTS - 1) / DOCUMENTS,
             heard: None,
-            max_tokens: head.max_tokens,
+            max_tokens: match route {
+                Route::Responses => head.more.max_output_tokens,
+                _ => head.max_tokens,
+            },
             choices: head.choices.saturating_mul(prompts),
             keeps_answer: route == Route::Responses && !head.more.not_kept,
+            context: 0,
         }
     }
 
@@ -59,7 +60,7 @@ impl Asked {
     pub(super) fn of_nothing(route: Route) -> Self {
         let prompt = Prompt::of(&Bytes::new());
         let (images, characters, searches) = (1, 0, 0);
-        let (heard, max_tokens, choices, keeps_answer) = (None, None, 1, false);
+        let (heard, max_tokens, choices, keeps_answer, context) = (None, None, 1, false, 0);
         Self {
             route,
             prompt,
@@ -70,6 +71,7 @@ impl Asked {
             max_tokens,
             choices,
             keeps_answer,
+            context,
         }
     }
 
@@ -85,6 +87,7 @@ impl Asked {
             max_tokens: None,
             choices: 1,
             keeps_answer: false,
+            context: 0,
         }
     }
 
@@ -113,7 +116,9 @@ impl Asked {
             | Route::Completions
             | Route::Responses
             | Route::Messages
-            | Route::CountTokens => (prompt, self.longest(facts), none),
+            | Route::CountTokens => {
+                (prompt.saturating_add(self.context), self.longest(facts), none)
+            }
         }
     }
 
@@ -131,6 +136,11 @@ impl Asked {
         }
     }
 
+    /// All that the upstream reads, where it does not say how much that was.
+    pub(super) fn input(&self) -> i64 {
+        self.prompt.tokens().saturating_add(self.context)
+    }
+
     /// The units of a call whose upstream says nothing of them.
     pub(super) fn usual_units(&self) -> Units {
         let sound = match (self.route, &self.heard) {
@@ -141,8 +151,9 @@ impl Asked {
         self.units(sound)
     }
 
-    /// The same of tokens, of a route that answers with no text; `said` of text it has said.
-    pub(super) fn usual_tokens(&self, said: i64) -> Tokens {
+    /// The same of tokens, of a route that answers with no text; `said` of text it has said. Who leaves before the end
+    /// may have had all but that of the largest images.
+    pub(super) fn usual_tokens(&self, said: i64, whole: bool) -> Tokens {
         let (prompt, units) = (self.prompt.tokens(), self.usual_units());
         let sound = units.milliseconds / OF_SOUND;
         let none = Tokens::default();
@@ -153,7 +164,8 @@ impl Asked {
                 Tokens { input, audio_in: sound, output: said, ..none }
             }
             Route::ImageGenerations | Route::ImageEdits | Route::ImageVariations => {
-                Tokens { input: prompt, output: units.images.saturating_mul(USUAL_IMAGE), ..none }
+                let each = if whole { USUAL_IMAGE } else { LARGEST_IMAGE };
+                Tokens { input: prompt, output: units.images.saturating_mul(each), ..none }
             }
             _ => Tokens { input: prompt, ..none },
         }
@@ -194,8 +206,10 @@ mod tests {
         assert_eq!(of(",\"max_tokens\":100", Some(4096)), 100);
         assert_eq!(of(",\"max_tokens\":9000", Some(4096)), 4096);
         assert_eq!(of(",\"max_tokens\":90000", None), 90_000);
-        assert_eq!(of(",\"max_output_tokens\":7", None), 7);
-        assert_eq!(of(",\"max_completion_tokens\":5,\"max_tokens\":9,\"n\":3", None), 15);
+        assert_eq!(of(",\"max_output_tokens\":7", None), LONGEST_ANSWER, "not of this route");
+        let answer = asked(Route::Responses, "{\"max_output_tokens\":7,\"max_tokens\":1}");
+        assert_eq!(answer.longest(&Facts::default()), 7);
+        assert_eq!(of(",\"max_completion_tokens\":5,\"max_tokens\":9,\"n\":3", None), 27);
         assert_eq!(of(",\"max_tokens\":5,\"best_of\":4,\"prompt\":[\"a\",\"b\"]", None), 40);
         assert_eq!(of("", Some(4096)), 4096);
         for odd in ["", ",\"max_tokens\":\"9\"", ",\"max_tokens\":-1", ",\"max_tokens\":1e99"] {
@@ -215,7 +229,7 @@ mod tests {
         ] {
             let asked = asked(route, body);
             let (input, output, most) = asked.at_most(&Facts::default());
-            let (tokens, usual) = (asked.usual_tokens(0), asked.usual_units());
+            let (tokens, usual) = (asked.usual_tokens(0, false), asked.usual_units());
             assert!(tokens.input <= input.max(4) && tokens.output <= output, "{route:?}");
             assert!(usual.milliseconds <= most.milliseconds, "{route:?}");
             assert_eq!(Units { milliseconds: 0, ..usual }, units, "{route:?}");

@@ -70,13 +70,13 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result
     unpacked.unwrap_or_else(|_| Err(Reason::BadRequest("The body cannot be unpacked.".into())))
 }
 
-/// What announces itself as too large is not read.
-pub(super) fn must_fit(headers: &HeaderMap, most: usize) -> Result<(), Reason> {
+/// What announces itself as too large is not read. Answers with what is announced.
+pub(super) fn must_fit(headers: &HeaderMap, most: usize) -> Result<Option<usize>, Reason> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > most) {
         return Err(Reason::TooLarge(most));
     }
-    Ok(())
+    Ok(announced)
 }
 
 #[cfg(test)]

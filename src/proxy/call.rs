@@ -27,6 +27,7 @@ pub(super) struct Call {
     upstream: Arc<Upstream>,
     /// Whoever stops waits for it, until its last byte has gone.
     here: Here,
+    has_answer: bool,
 }
 
 /// How a call ended.
@@ -78,6 +79,7 @@ impl Call {
             metrics,
             upstream: model.upstream.clone(),
             here,
+            has_answer: false,
         }
     }
 
@@ -87,14 +89,15 @@ impl Call {
     }
 
     /// The upstream, asked at that moment, has begun to answer.
-    pub(super) fn answered(&self, asked: Instant) {
+    pub(super) fn answered(&mut self, asked: Instant) {
+        self.has_answer = true;
         self.metrics.began_to_answer(&self.here, asked);
     }
 
     /// Books it; what comes later does not count.
     pub(super) fn end(&mut self, how: End) {
-        if self.slot.is_none() || !self.meter.asked.has_left() {
-            // Half a question is nothing that was answered.
+        if self.slot.is_none() || !(self.has_answer || self.meter.asked.has_left()) {
+            // Half a question is nothing that anybody bills.
             self.slot = None;
             return;
         }
@@ -109,12 +112,13 @@ impl Call {
         let used = (cost.unwrap_or_default(), tokens.input.saturating_add(tokens.output));
         let ledgers = self.reservation.settle(now, used);
         self.metrics.booked(&tokens, cost);
+        let answer = self.meter.answer.take().filter(|_| self.meter.asked.keeps_answer);
         slot.book(Charge {
             at: now,
             ledgers,
             tokens,
             units: counted.amount.units,
-            answer: self.meter.answer.take().filter(|_| self.meter.asked.keeps_answer),
+            answer: answer.map(|id| (self.upstream.name.clone(), id)),
             cost,
             estimated: counted.estimated,
             aborted: how == End::Aborted,
@@ -132,6 +136,11 @@ impl Call {
 impl Drop for Call {
     /// Nobody waits for it any more. Clients hang up as soon as the protocol's own end was said.
     fn drop(&mut self) {
-        self.end(if self.meter.done || self.meter.finished { End::Whole } else { End::Aborted });
+        let whole = self.meter.done || self.meter.finished;
+        self.end(match (self.meter.failed, whole) {
+            (true, _) => End::Failed,
+            (false, true) => End::Whole,
+            (false, false) => End::Aborted,
+        });
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Upstream {
     pub(super) base_url: String,
     pub(super) credential: Option<Credential>,
     pub(super) inject_usage: bool,
+    /// Tools that may be used though they are billed apart.
+    pub(super) hosted_tools: Vec<String>,
     pub(super) timeout: Duration,
     /// How often it failed in a row.
     failures: AtomicU32,
@@ -119,6 +121,7 @@ impl Upstream {
             base_url,
             credential,
             inject_usage: config.inject_usage,
+            hosted_tools: config.hosted_tools.clone(),
             timeout: config.timeout.to_std(),
             failures: AtomicU32::new(0),
             alerts,

@@ -1,6 +1,6 @@
 //! From what an upstream said, and what passed, to what is booked.
 use super::{meter::Meter, said::Said, usage::Reported, wire::Flow};
-use crate::model::{Amount, Price, Route, Tokens};
+use crate::model::{Amount, Price, Route, Tokens, Units};
 
 /// What a price asks for: the rest is not estimated where an upstream does not say it.
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +26,7 @@ impl Meter {
     pub(super) fn reported_by(&self, said: &Said) -> Reported {
         let mut reported = said.reported();
         reported.input = reported.input.or(self.all_input(said.all_input()));
-        if !self.is_of_images() {
-            reported.units.images = None;
-        }
+        reported.units.images = said.images().filter(|_| self.is_of_images());
         reported
     }
 
@@ -37,7 +35,7 @@ impl Meter {
         total.filter(|_| matches!(self.wire.route, Route::Embeddings | Route::Rerank))
     }
 
-    fn is_of_images(&self) -> bool {
+    pub(super) fn is_of_images(&self) -> bool {
         use Route::{ImageEdits, ImageGenerations, ImageVariations};
         matches!(self.wire.route, ImageGenerations | ImageEdits | ImageVariations)
     }
@@ -56,23 +54,24 @@ impl Meter {
 
     fn count(&self, reported: &Reported, whole: bool) -> Counted {
         if self.wire.flow() == Flow::Typed {
-            return self.count_typed(reported);
+            return self.count_typed(reported, whole);
         }
         let output = match reported.output {
             Some(output) if whole => output,
             Some(output) => output.max(self.produced.tokens()),
             None => self.produced.tokens(),
         };
-        let input = reported.input.unwrap_or_else(|| self.asked.prompt.tokens());
+        let input = reported.input.unwrap_or_else(|| self.asked.input());
         let tokens = reported.tokens(input, output);
+        let units = Units { searches: reported.units.searches.unwrap_or(0), ..Units::default() };
         Counted {
-            amount: Amount { tokens, ..Amount::default() },
+            amount: Amount { tokens, units },
             estimated: reported.input.is_none() || reported.output != Some(output),
         }
     }
 
     /// Of a route whose answers are no text: what no price asks for is not estimated.
-    fn count_typed(&self, reported: &Reported) -> Counted {
+    fn count_typed(&self, reported: &Reported, whole: bool) -> Counted {
         let (route, said) = (self.wire.route, &reported.units);
         let mut units = self.asked.usual_units();
         // An upstream that says tokens counts those.
@@ -99,7 +98,7 @@ impl Meter {
             }
             _ if self.needs.tokens => {
                 estimated = true;
-                let usual = self.asked.usual_tokens(self.produced.tokens());
+                let usual = self.asked.usual_tokens(self.produced.tokens(), whole);
                 let said = reported.tokens(
                     reported.input.unwrap_or(usual.input),
                     reported.output.unwrap_or(usual.output),

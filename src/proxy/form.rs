@@ -1,17 +1,20 @@
-//! A form with files (`multipart/form-data`, RFC 7578): part by part from the caller to the upstream. The model is found
-//! in its part; only what comes before that is held.
-use super::{heard::Heard, refusal::Reason};
-use crate::world::Outgoing;
+//! A form with files (`multipart/form-data`, RFC 7578): part by part from the caller to the upstream, written anew, so
+//! that both read the same. The model is found in its part; only what comes before that is held.
+use super::{headers, heard::Heard, part::Head, refusal::Reason};
+use crate::world::{Entropy, Outgoing};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, header};
 use http_body::Frame;
-use http_body_util::{BodyExt as _, Either, Full, Limited, StreamBody};
-use multer::{Constraints, Field, Multipart, SizeLimit};
+use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited, StreamBody};
+use multer::{Field, Multipart};
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use tokio::sync::mpsc;
 
@@ -64,7 +67,30 @@ struct Parts {
     most: usize,
     has_model: bool,
     heard: Heard,
+    unread: Unread,
 }
+
+/// How much has come in which nothing was found: a delimiter, or the end of a part's head, is looked for in all of it
+/// with each piece.
+#[derive(Clone, Default)]
+struct Unread(Arc<AtomicUsize>);
+
+const MOST_UNREAD: usize = 1 << 20;
+
+impl Unread {
+    /// Whether that is still sensible.
+    fn grows_by(&self, bytes: usize) -> bool {
+        self.0.fetch_add(bytes, Ordering::Relaxed) < MOST_UNREAD
+    }
+
+    fn is_read(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("The form has a part whose head does not end, or no part at all.")]
+struct NoEnd;
 
 enum Out {
     Held(Vec<Bytes>),
@@ -89,33 +115,34 @@ impl Form {
     pub(super) async fn open(
         headers: &HeaderMap,
         body: Body,
-        most: usize,
+        (announced, most): (usize, usize),
         (named, whole): (Option<String>, bool),
     ) -> Result<Self, Reason> {
-        let content_type = headers.get(header::CONTENT_TYPE).cloned();
-        let boundary =
-            content_type.as_ref().and_then(|t| multer::parse_boundary(t.to_str().ok()?).ok());
-        let (Some(content_type), Some(boundary)) = (content_type, boundary) else {
+        let content_type = headers.get(header::CONTENT_TYPE);
+        let theirs = content_type.and_then(|t| multer::parse_boundary(t.to_str().ok()?).ok());
+        let Some(theirs) = theirs else {
             let text =
                 "This route takes a form: send Content-Type: multipart/form-data with a boundary.";
             return Err(Reason::BadRequest(text.into()));
         };
-        let announced = headers.get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
-        let bound = u64::try_from(most).unwrap_or(u64::MAX);
-        let heard = Heard::announced(announced.unwrap_or(bound));
-        let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(bound));
-        // Its bound too, in case that what is read ahead is not counted there.
-        let pieces = Limited::new(body, most).into_data_stream();
-        let left = Multipart::with_constraints(pieces, boundary.clone(), limits);
+        let heard = Heard::announced(u64::try_from(announced).unwrap_or(u64::MAX));
+        let unread = Unread::default();
+        let seen = unread.clone();
+        let pieces = Limited::new(body, most).into_data_stream().map(move |piece| match piece {
+            Ok(piece) if seen.grows_by(piece.len()) => Ok(piece),
+            Ok(_) => Err(NoEnd.into()),
+            Err(error) => Err(error),
+        });
         let mut parts = Parts {
-            left,
-            boundary: boundary.clone(),
+            left: Multipart::new(pieces, theirs),
+            boundary: boundary(),
             count: 0,
             most,
             has_model: false,
             heard: heard.clone(),
+            unread,
         };
+        let boundary = parts.boundary.clone();
         let (mut texts, mut out) = (Texts::default(), Out::Held(Vec::new()));
         let (mut model, mut rest) = (named.clone(), None);
         while model.is_none() || whole {
@@ -135,6 +162,8 @@ impl Form {
         let missing =
             || Reason::BadRequest("model is missing: send it as a part of the form.".into());
         let model = model.ok_or_else(missing)?;
+        let content_type = format!("multipart/form-data; boundary={boundary}");
+        let content_type = HeaderValue::try_from(content_type).unwrap_or(headers::JSON);
         Ok(Self { model, texts, heard, content_type, boundary, held, rest })
     }
 
@@ -187,7 +216,9 @@ impl Parts {
 
     /// Passes one part on; the model's is told instead.
     async fn next(&mut self, out: &mut Out, texts: &mut Texts) -> Result<Part, Reason> {
-        let Some(mut field) = self.left.next_field().await.map_err(|e| self.broken(&e))? else {
+        let next = self.left.next_field().await;
+        self.unread.is_read();
+        let Some(mut field) = next.map_err(|error| self.broken(&error))? else {
             let end = format!("--{}--\r\n", self.boundary);
             self.heard.end();
             out.push(end.into()).await;
@@ -198,14 +229,21 @@ impl Parts {
             let text = format!("The form has more than {MOST_PARTS} parts.");
             return Err(Reason::BadRequest(text));
         }
-        let name = field.name().unwrap_or_default().to_owned();
-        let is_file = field.file_name().is_some();
-        if name == "model" && !is_file {
-            return self.model(field).await;
+        let Some(part) = Head::read(field.headers()) else {
+            let text = "A part of the form has no Content-Disposition: form-data with one name, or several.";
+            return Err(Reason::BadRequest(text.into()));
+        };
+        let is_file = part.file_name.is_some();
+        if part.name == "model" {
+            return self.model(field, is_file).await;
         }
-        let mut wanted = out.push(self.head_of(&field)).await;
+        let mut wanted = out.push(part.written(&self.boundary)).await;
+        if is_file {
+            self.heard.begins();
+        }
         let mut text = Vec::new();
         while let Some(chunk) = field.chunk().await.map_err(|error| self.broken(&error))? {
+            self.unread.is_read();
             if is_file {
                 self.heard.feed(&chunk);
             } else if text.len() < LONGEST_TEXT {
@@ -215,18 +253,22 @@ impl Parts {
         }
         wanted = wanted && out.push(Bytes::from_static(b"\r\n")).await;
         if !is_file {
-            texts.hear(&name, &text);
+            texts.hear(&part.name, &text);
         }
         Ok(if wanted { Part::Other } else { Part::Unwanted })
     }
 
-    async fn model(&mut self, mut field: Field<'static>) -> Result<Part, Reason> {
+    async fn model(&mut self, mut field: Field<'static>, is_file: bool) -> Result<Part, Reason> {
         let wrong = |text: &str| Reason::BadRequest(text.into());
+        if is_file {
+            return Err(wrong("model must be a text, and no file."));
+        }
         if std::mem::replace(&mut self.has_model, true) {
             return Err(wrong("model is there twice: send one."));
         }
         let mut name = Vec::new();
         while let Some(chunk) = field.chunk().await.map_err(|error| self.broken(&error))? {
+            self.unread.is_read();
             name.extend_from_slice(&chunk);
             if name.len() > LONGEST_TEXT {
                 return Err(wrong("model is longer than any name."));
@@ -236,24 +278,13 @@ impl Parts {
         Ok(Part::Model(name))
     }
 
-    /// Its delimiter and its headers, as they came.
-    fn head_of(&self, field: &Field<'_>) -> Bytes {
-        let mut head = format!("--{}\r\n", self.boundary).into_bytes();
-        for (name, value) in field.headers() {
-            head.extend_from_slice(name.as_str().as_bytes());
-            head.extend_from_slice(b": ");
-            head.extend_from_slice(value.as_bytes());
-            head.extend_from_slice(b"\r\n");
-        }
-        head.extend_from_slice(b"\r\n");
-        head.into()
-    }
-
     fn broken(&self, error: &multer::Error) -> Reason {
         match error {
-            multer::Error::StreamSizeExceeded { .. } => Reason::TooLarge(self.most),
-            multer::Error::StreamReadFailed(cause) if is_too_long(&**cause) => {
+            multer::Error::StreamReadFailed(cause) if is::<LengthLimitError>(&**cause) => {
                 Reason::TooLarge(self.most)
+            }
+            multer::Error::StreamReadFailed(cause) if is::<NoEnd>(&**cause) => {
+                Reason::BadRequest(NoEnd.to_string())
             }
             multer::Error::StreamReadFailed(_) => Reason::BadRequest("The body broke off.".into()),
             multer::Error::IncompleteStream | multer::Error::IncompleteFieldData { .. } => {
@@ -264,10 +295,18 @@ impl Parts {
     }
 }
 
-fn is_too_long(cause: &(dyn std::error::Error + 'static)) -> bool {
+/// That no caller can know, and so none can have written into a file.
+fn boundary() -> String {
+    let chance = Entropy::system().draw();
+    let number = chance.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+    format!("gatekey-{number:032x}")
+}
+
+/// Whether that is the cause, or the cause of it.
+fn is<E: std::error::Error + 'static>(cause: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(cause);
     while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
+        if error.is::<E>() {
             return true;
         }
         cause = error.source();

@@ -45,12 +45,14 @@ pub(super) async fn answer(
         let received = Received::read(proxy, wire.route, named, (&parts.headers, body)).await?;
         here.was_read();
         let model = proxy.model(wire.route, &caller.key, received.model())?;
-        if let Some(more) = received.more().filter(|_| wire.route == Route::Responses) {
-            proxy.may_ask(&caller.key, more).await?;
-        }
+        let context = match received.more().filter(|_| wire.route == Route::Responses) {
+            Some(more) => proxy.may_ask(&caller.key, &model.upstream, more).await?,
+            None => 0,
+        };
         let query = parts.uri.query().filter(|_| wire.dialect == Dialect::Anthropic);
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        proxy.forward((wire, &caller, model), received, (parts.headers, query, here)).await
+        let more = (parts.headers, query, here, context);
+        proxy.forward((wire, &caller, model), received, more).await
     };
     match outcome.await {
         Ok(response) => response,
@@ -94,14 +96,15 @@ impl Proxy {
         &self,
         (wire, caller, model): (Wire, &Caller, &Model),
         received: Received,
-        (caller_headers, query, here): (HeaderMap, String, Here),
+        (caller_headers, query, here, context): (HeaderMap, String, Here, i64),
     ) -> Result<axum::response::Response, Reason> {
         let inject = received.lacks_usage(wire) && model.upstream.inject_usage;
         let slot = self.books.slot().await?;
         if self.books.is_nearly_full() {
             self.tell_of_the_queue();
         }
-        let asked = received.asked(wire.route);
+        let mut asked = received.asked(wire.route);
+        asked.context = context;
         let reservation = self.admit(caller, model, &asked)?;
         let labels = received.labels(&caller_headers, &self.tag_headers);
         let meter = Meter::new(wire, asked, &model.tariff.price);

@@ -16,7 +16,10 @@ pub(super) struct Heard(Arc<Mutex<File>>);
 #[derive(Default)]
 struct File {
     head: Vec<u8>,
+    /// Of this file; of all of the form; and how long those before it were.
     bytes: u64,
+    all: u64,
+    before: i64,
     /// What the caller's head announced for the whole form.
     announced: u64,
     whole: bool,
@@ -31,11 +34,19 @@ impl Heard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Another file.
+    pub(super) fn begins(&self) {
+        let mut file = self.file();
+        file.before = file.before.saturating_add(file.milliseconds());
+        (file.head, file.bytes) = (Vec::new(), 0);
+    }
+
     pub(super) fn feed(&self, chunk: &[u8]) {
         let mut file = self.file();
         let lacks = WAV_HEAD.saturating_sub(file.head.len()).min(chunk.len());
         file.head.extend_from_slice(&chunk[..lacks]);
-        file.bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        let more = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        (file.bytes, file.all) = (file.bytes.saturating_add(more), file.all.saturating_add(more));
     }
 
     /// All of the form has passed.
@@ -47,21 +58,27 @@ impl Heard {
         self.file().whole
     }
 
-    /// About how long it is.
+    /// About how long they are.
     pub(super) fn milliseconds(&self) -> i64 {
         let file = self.file();
-        let head = u64::try_from(file.head.len()).unwrap_or(0);
-        match byte_rate(&file.head) {
-            Some(rate) => milliseconds(file.bytes - head, rate),
-            None => milliseconds(file.bytes, USUAL_RATE),
-        }
+        file.before.saturating_add(file.milliseconds())
     }
 
-    /// The longest that it can turn out to be.
+    /// The longest that they can turn out to be.
     pub(super) fn at_most(&self) -> i64 {
         let file = self.file();
         let rate = byte_rate(&file.head).unwrap_or(LOWEST_RATE);
-        milliseconds(file.announced.max(file.bytes), rate)
+        milliseconds(file.announced.max(file.all), rate)
+    }
+}
+
+impl File {
+    fn milliseconds(&self) -> i64 {
+        let head = u64::try_from(self.head.len()).unwrap_or(0);
+        match byte_rate(&self.head) {
+            Some(rate) => milliseconds(self.bytes - head, rate),
+            None => milliseconds(self.bytes, USUAL_RATE),
+        }
     }
 }
 
@@ -69,11 +86,17 @@ fn milliseconds(bytes: u64, rate: u64) -> i64 {
     i64::try_from(bytes.saturating_mul(1_000).div_ceil(rate)).unwrap_or(i64::MAX)
 }
 
-/// Of a WAV file. One that claims to be slower than any is none.
+/// Of a WAV file with plain samples, as those are counted; what it claims beside that counts for nothing.
 fn byte_rate(head: &[u8]) -> Option<u64> {
+    const PCM: u16 = 1;
+    let two = |at: usize| Some(u16::from_le_bytes(*head.get(at..at + 2)?.first_chunk()?));
     let is_wav = head.starts_with(b"RIFF") && head.get(8..16)? == b"WAVEfmt ";
-    let rate = u32::from_le_bytes(*head.get(28..32)?.first_chunk()?);
-    (is_wav && u64::from(rate) >= LOWEST_RATE).then_some(rate.into())
+    let (format, channels, bits) = (two(20)?, two(22)?, two(34)?);
+    let samples = u32::from_le_bytes(*head.get(24..28)?.first_chunk()?);
+    let rate = u64::from(samples) * u64::from(channels) * u64::from(bits) / 8;
+    let sensible =
+        (4_000..=192_000).contains(&samples) && (1..=8).contains(&channels) && bits <= 32;
+    (is_wav && format == PCM && sensible && rate >= LOWEST_RATE).then_some(rate)
 }
 
 #[cfg(test)]
@@ -82,8 +105,11 @@ mod tests {
 
     #[test]
     fn a_wav_file_is_measured_and_others_are_judged_by_their_size() {
-        let mut wav = b"RIFF....WAVEfmt ............".to_vec();
-        wav.extend(32_000_u32.to_le_bytes());
+        let mut wav = b"RIFF....WAVEfmt ....\x01\0\x01\0".to_vec();
+        wav.extend(16_000_u32.to_le_bytes());
+        // What it claims of bytes a second is nobody's.
+        wav.extend(u32::MAX.to_le_bytes());
+        wav.extend(b"\x02\0\x10\0");
         wav.resize(WAV_HEAD + 48_000, 0);
         let heard = Heard::announced(100_000);
         for piece in wav.chunks(7) {
@@ -96,10 +122,16 @@ mod tests {
         let other = Heard::default();
         other.feed(&vec![0xff; 32_000]);
         assert_eq!((other.milliseconds(), other.at_most()), (2_000, 16_000));
-        // A byte rate of one would make a day of a second.
-        wav[28..32].copy_from_slice(&1_u32.to_le_bytes());
-        let liar = Heard::default();
-        liar.feed(&wav);
-        assert_eq!(liar.milliseconds(), 3_003);
+        // A second file is measured by its own head.
+        heard.begins();
+        heard.feed(&vec![0xff; 32_000]);
+        assert_eq!(heard.milliseconds(), 3_500);
+        for (at, odd) in [(20, 85), (22, 0), (34, 0), (34, 255), (26, 255)] {
+            let mut liar = wav.clone();
+            liar[at] = odd;
+            let heard = Heard::default();
+            heard.feed(&liar);
+            assert_eq!(heard.milliseconds(), 3_003, "byte {at}");
+        }
     }
 }

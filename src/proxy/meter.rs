@@ -232,9 +232,8 @@ impl Meter {
         let kind = said.kind.as_deref().unwrap_or_default();
         self.done |= matches!(kind, "response.completed" | "response.incomplete");
         self.failed |= matches!(kind, "response.failed" | "error");
-        if let Some(response) = &said.response {
-            self.answer = response.id.clone().or(self.answer.take());
-        }
+        let id = said.response.as_ref().and_then(|response| response.id.clone());
+        self.answer = id.filter(|id| is_sensible(id)).or(self.answer.take());
         self.reported.merge(said.reported());
     }
 
@@ -249,8 +248,16 @@ impl Meter {
         let Some(said) = said else { return };
         self.failed |= said.error.is_some() || said.kind.as_deref() == Some("error");
         if said.usage.is_some() {
-            self.reported.merge(said.reported());
+            // Several images end one by one, each with its own usage.
+            let before = if self.is_of_images() { self.reported } else { Reported::default() };
+            self.reported.merge(said.reported().plus(before));
         }
+    }
+
+    /// Whether what is answered is a text, which can be counted.
+    fn says_text(&self) -> bool {
+        let of_sound = matches!(self.wire.route, Route::Transcriptions | Route::Translations);
+        of_sound || self.wire.flow() != Flow::Typed
     }
 
     /// Nothing more comes. What stood after the last whole event is read as one, and is the caller's.
@@ -273,9 +280,11 @@ impl Meter {
                 let whole = std::mem::take(whole);
                 if let Some(said) = Said::parse(&whole) {
                     self.reported.merge(self.reported_by(&said));
-                    self.answer = said.id.filter(|_| self.wire.flow() == Flow::Responses);
+                    let is_answer = self.wire.flow() == Flow::Responses;
+                    self.answer = said.id.filter(|id| is_answer && is_sensible(id));
                 }
-                if self.reported.output.is_none() {
+                // Files and numbers are no text.
+                if self.reported.output.is_none() && self.says_text() {
                     self.produced.whole(&whole);
                 }
                 Vec::new()
@@ -291,8 +300,9 @@ impl Meter {
             }
             Shape::Bytes(count) => {
                 self.done = true;
-                if self.wire.route != Route::Speech {
-                    self.produced.unread(*count);
+                let count = *count;
+                if self.says_text() {
+                    self.produced.unread(count);
                 }
                 Vec::new()
             }
@@ -304,4 +314,9 @@ impl Meter {
     pub(super) fn said(&self) -> (Option<i64>, Option<i64>) {
         (self.reported.input, self.reported.output)
     }
+}
+
+/// An id of an answer, as it can be kept and asked for.
+fn is_sensible(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 256 && id.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -18,6 +18,7 @@ mod heard;
 mod limited;
 mod lost;
 mod mask;
+mod members;
 mod meter;
 mod metrics;
 mod models;
@@ -25,6 +26,7 @@ mod news;
 mod openrouter;
 #[cfg(any(test, fuzzing))]
 pub mod oracle;
+mod part;
 mod passed_on;
 mod received;
 mod refusal;

@@ -2,6 +2,7 @@
 //! to the same. Called by property tests here, and by the fuzzer (`fuzz/`).
 use super::{
     asked::Asked,
+    members,
     meter::{Content, Meter},
     request::Head,
     tap::{Kind, passed},
@@ -13,27 +14,6 @@ use serde_json::Value;
 use std::ops::Range;
 
 const SENSIBLE: Range<i64> = 0..1_000_000_001;
-
-/// Members that are read: none may be there twice.
-const READ: [&str; 17] = [
-    "model",
-    "stream",
-    "stream_options",
-    "max_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "n",
-    "best_of",
-    "user",
-    "metadata",
-    "previous_response_id",
-    "background",
-    "conversation",
-    "store",
-    "input",
-    "prompt",
-    "documents",
-];
 
 /// The members of an object in order, doubled ones too.
 struct Members(Vec<(String, Value)>);
@@ -63,6 +43,20 @@ impl<'de> serde::Deserialize<'de> for Members {
     }
 }
 
+/// Whether no member that is read is there twice, or in another case, or is of a kind that cannot be read.
+fn fits(all: &[(String, Value)]) -> bool {
+    let named = |name: &str| -> Vec<&Value> {
+        all.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect()
+    };
+    let known = |own: &str| members::NAMES.contains(&own);
+    let alike = |own: &str| members::NAMES.iter().any(|name| members::is_alike(own, name));
+    let none_alike = !all.iter().any(|(own, _)| !known(own) && alike(own));
+    let none_doubled = members::NAMES.iter().all(|name| named(name).len() < 2);
+    let whole = |name: &str| named(name).iter().all(|n| n.is_null() || n.as_i64().is_some());
+    let texts = named("previous_response_id").iter().all(|id| id.is_null() || id.is_string());
+    none_alike && none_doubled && texts && whole("n") && whole("best_of")
+}
+
 /// What the scan finds in a body, and what it splices in, is what a tree would say.
 pub fn body(data: &[u8]) {
     let scanned = Head::find(data, None, None).ok();
@@ -73,21 +67,13 @@ pub fn body(data: &[u8]) {
         }
         return;
     };
-    let all = |name: &str| {
-        members.iter().filter(|(own, _)| own == name).map(|(_, value)| value).collect()
-    };
-    let doubled = READ.iter().any(|name| {
-        let values: Vec<&Value> = all(name);
-        values.len() > 1
-    });
-    let one = |name: &str| -> Option<&Value> { all(name).into_iter().next() as Option<&Value> };
+    let one = |name: &str| members.iter().find(|(own, _)| own == name).map(|(_, value)| value);
     let stream = match one("stream") {
         None | Some(Value::Null) => Some(false),
         Some(value) => value.as_bool(),
     };
     let options = one("stream_options").filter(|value| !value.is_null());
-    let previous = one("previous_response_id").is_none_or(|id| id.is_null() || id.is_string());
-    let fits = !doubled && previous && stream.is_some() && options.is_none_or(Value::is_object);
+    let fits = fits(&members) && stream.is_some() && options.is_none_or(Value::is_object);
     let model = one("model").and_then(Value::as_str).filter(|_| fits);
     let (Some(model), Some(head)) = (model, &scanned) else {
         assert_eq!(model.is_some(), scanned.is_some(), "one of both refuses");
@@ -214,6 +200,9 @@ mod tests {
             "messages",
             "x",
             "mod\\u0065l",
+            "Model",
+            "input",
+            "metadata",
             "",
         ]);
         let value = prop::sample::select(vec![

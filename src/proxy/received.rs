@@ -5,8 +5,9 @@ use super::{
     body::{self, Coding},
     form::{Form, WhyBroken},
     headers::JSON,
+    members::More,
     refusal::Reason,
-    request::{Head, More},
+    request::Head,
     wire::Wire,
 };
 use crate::{
@@ -53,16 +54,18 @@ impl Received {
     ) -> Result<Self, Reason> {
         let most = proxy.settings.max_body;
         if route.takes_files() {
-            let body = match Coding::of(headers)? {
-                None => {
-                    body::must_fit(headers, most)?;
-                    body
-                }
-                Some(_) => body::read(headers, body, most).await?.into(),
+            let (body, announced) = if Coding::of(headers)?.is_none() {
+                let announced = body::must_fit(headers, most)?;
+                (body, announced)
+            } else {
+                let unpacked = body::read(headers, body, most).await?;
+                let length = unpacked.len();
+                (unpacked.into(), Some(length))
             };
             // Of images the number must be known before the first is made.
             let whole = matches!(route, Route::ImageEdits | Route::ImageVariations);
-            let form = Form::open(headers, body, most, (named, whole)).await?;
+            let lengths = (announced.unwrap_or(most), most);
+            let form = Form::open(headers, body, lengths, (named, whole)).await?;
             return Ok(Self::Form(Box::new(form)));
         }
         let body = body::read(headers, body, most).await?;

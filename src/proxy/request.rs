@@ -1,13 +1,13 @@
 //! A request's body of JSON: found in it, without building a tree, what decides where it goes; changed in it, in
 //! place, the little that must be.
-use super::refusal::Reason;
+use super::{
+    members::{Members, More},
+    refusal::Reason,
+};
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 use std::ops::Range;
-
-/// OpenAI's own bound of `n`.
-pub(super) const MOST_CHOICES: i64 = 128;
 
 /// Where things stand in the body.
 #[derive(Debug)]
@@ -24,25 +24,6 @@ pub(super) struct Head {
     /// How many answers: `n`, or `best_of` of them.
     pub(super) choices: i64,
     pub(super) more: More,
-}
-
-/// What only some routes have, or read.
-#[derive(Debug, Default)]
-pub(super) struct More {
-    /// Whom the caller asks for: OpenAI's `user`, Anthropic's `metadata.user_id`.
-    pub(super) end_user: Option<String>,
-    /// `previous_response_id`.
-    pub(super) previous: Option<String>,
-    pub(super) background: bool,
-    pub(super) conversation: bool,
-    /// `store` is false: nobody can ask for the answer again.
-    pub(super) not_kept: bool,
-    /// Characters of `input`, if that is one text.
-    pub(super) characters: i64,
-    /// How many `documents`.
-    pub(super) documents: i64,
-    /// How many prompts, if there are several.
-    pub(super) prompts: i64,
 }
 
 /// Where the model is named.
@@ -68,88 +49,11 @@ impl ModelAt {
     }
 }
 
+/// `stream_options`, as far as it is read.
 #[derive(Deserialize)]
-struct Shape<'a> {
+struct Options<'a> {
     #[serde(borrow, default, deserialize_with = "even_null")]
-    model: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    stream: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    stream_options: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    max_tokens: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    max_completion_tokens: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    n: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    best_of: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    max_output_tokens: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    user: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    metadata: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    previous_response_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    background: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    conversation: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    store: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    input: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    prompt: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    documents: Option<&'a RawValue>,
-}
-
-impl Shape<'_> {
-    /// The longest answer. What is no number is the upstream's to refuse.
-    fn longest(&self) -> Option<i64> {
-        let all = [self.max_completion_tokens, self.max_output_tokens, self.max_tokens];
-        all.into_iter().find_map(number)
-    }
-
-    fn choices(&self) -> i64 {
-        let of = |raw| number(raw).unwrap_or(1);
-        of(self.n).max(of(self.best_of)).clamp(1, MOST_CHOICES)
-    }
-
-    fn more(&self) -> Result<More, Reason> {
-        let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
-        let user_id = |raw: &RawValue| {
-            let said: Value = serde_json::from_str(raw.get()).ok()?;
-            said["user_id"].as_str().map(str::to_owned)
-        };
-        let several = |raw: Option<&RawValue>| {
-            let many = raw.and_then(|raw| serde_json::from_str::<Vec<IgnoredAny>>(raw.get()).ok());
-            many.map_or(0, |many| i64::try_from(many.len()).unwrap_or(i64::MAX))
-        };
-        let wrong = |_| Reason::BadRequest("previous_response_id must be a text.".into());
-        let previous = self.previous_response_id.map(|raw| serde_json::from_str(raw.get()));
-        let input = self.input.filter(|raw| raw.get().starts_with('"')).and_then(text);
-        // A list of numbers is one prompt, as its tokens.
-        let of_texts = |raw: &&RawValue| raw.get()[1..].trim_start().starts_with(['"', '[']);
-        let prompts = self.prompt.filter(|raw| raw.get().starts_with('[')).filter(of_texts);
-        Ok(More {
-            end_user: self.user.and_then(text).or(self.metadata.and_then(user_id)),
-            previous: previous.transpose().map_err(wrong)?,
-            background: self.background.is_some_and(|raw| raw.get() != "false"),
-            conversation: self.conversation.is_some(),
-            not_kept: self.store.is_some_and(|raw| raw.get() == "false"),
-            characters: input
-                .map_or(0, |text| i64::try_from(text.chars().count()).unwrap_or(i64::MAX)),
-            documents: several(self.documents),
-            prompts: several(prompts),
-        })
-    }
-}
-
-fn number(raw: Option<&RawValue>) -> Option<i64> {
-    raw.and_then(|raw| raw.get().parse().ok())
+    include_usage: Option<&'a RawValue>,
 }
 
 /// A member that is null stands somewhere all the same.
@@ -164,7 +68,7 @@ impl Head {
         named: Option<&str>,
         default: Option<&str>,
     ) -> Result<Self, Reason> {
-        let shape: Shape<'_> = serde_json::from_slice(body).map_err(|error| {
+        let shape: Members<'_> = serde_json::from_slice(body).map_err(|error| {
             Reason::BadRequest(format!("The body is not the JSON it must be: {error}."))
         })?;
         let wrong = |text: &str| Reason::BadRequest(text.into());
@@ -188,11 +92,9 @@ impl Head {
         let asks_usage = match options {
             None => false,
             Some(options) => {
-                let options: Value = serde_json::from_str(options.get()).unwrap_or_default();
-                if !options.is_object() {
-                    return Err(wrong("stream_options must be an object."));
-                }
-                options["include_usage"] == Value::Bool(true)
+                let usage = wish(options.get());
+                let usage = usage.map_err(|_| wrong("stream_options must be an object."))?;
+                usage.is_some_and(|raw| raw.get() == "true")
             }
         };
         Ok(Self {
@@ -202,8 +104,8 @@ impl Head {
             stream_ends: shape.stream.map_or(0, |raw| place(body, raw).end),
             options: shape.stream_options.map(|raw| place(body, raw)),
             asks_usage,
-            max_tokens: shape.longest().filter(|most| *most >= 0),
-            choices: shape.choices(),
+            max_tokens: shape.max_tokens(),
+            choices: shape.choices()?,
             more: shape.more()?,
         })
     }
@@ -246,13 +148,25 @@ impl Head {
     }
 }
 
-fn with_usage(options: &[u8]) -> String {
-    let mut options: Value = serde_json::from_slice(options).unwrap_or_default();
-    if !options.is_object() {
-        options = Value::Object(serde_json::Map::new());
+/// `include_usage` in them, if they are an object.
+fn wish(options: &str) -> serde_json::Result<Option<&RawValue>> {
+    if !options.starts_with('{') {
+        return Err(serde::de::Error::custom("it is no object"));
     }
-    options["include_usage"] = Value::Bool(true);
-    options.to_string()
+    serde_json::from_str::<Options>(options).map(|options| options.include_usage)
+}
+
+/// The same with the wish in it, spliced in.
+fn with_usage(options: &[u8]) -> String {
+    const WISH: &str = "\"include_usage\":true";
+    let text = std::str::from_utf8(options).unwrap_or_default();
+    let Some(inside) = text.strip_prefix('{') else { return format!("{{{WISH}}}") };
+    if let Ok(Some(raw)) = wish(text) {
+        let at = place(options, raw);
+        return format!("{}true{}", &text[..at.start], &text[at.end..]);
+    }
+    let comma = if inside.trim_start().starts_with('}') { "" } else { "," };
+    format!("{{{WISH}{comma}{inside}")
 }
 
 /// Where a borrowed value stands in the text it was borrowed from.
@@ -295,29 +209,6 @@ mod tests {
     }
 
     #[test]
-    fn what_only_some_routes_have_is_found() {
-        let more = |body: &str| Head::find(body.as_bytes(), Some("m"), None).unwrap().more;
-        let speech = more("{\"input\":\"Gr\u{fc}\\u00dfe\",\"user\":\"ada\"}");
-        assert_eq!((speech.characters, speech.end_user.as_deref()), (5, Some("ada")));
-        let rerank = more("{\"documents\":[\"a\",{\"text\":\"b\"}],\"query\":\"x\"}");
-        assert_eq!(rerank.documents, 2);
-        assert_eq!(more("{\"prompt\":[ [1,2],[3]]}").prompts, 2);
-        assert_eq!(more("{\"prompt\":[1,2,3]}").prompts, 0);
-        assert_eq!(more("{\"metadata\":{\"user_id\":\"bob\"}}").end_user.as_deref(), Some("bob"));
-        let answer =
-            more("{\"previous_response_id\":\"r\",\"background\":true,\"conversation\":{}}");
-        assert_eq!(answer.previous.as_deref(), Some("r"));
-        assert!(answer.background && answer.conversation);
-        let nothing =
-            more("{\"previous_response_id\":null,\"background\":false,\"conversation\":null}");
-        assert!(nothing.previous.is_none() && !nothing.background && !nothing.conversation);
-        assert!(Head::find(b"{\"model\":\"m\",\"previous_response_id\":1}", None, None).is_err());
-        let doubled =
-            b"{\"model\":\"m\",\"previous_response_id\":\"a\",\"previous_response_id\":\"b\"}";
-        assert!(Head::find(doubled, None, None).is_err());
-    }
-
-    #[test]
     fn usage_is_asked_for_where_the_caller_did_not() {
         let wish = |body| -> Value { serde_json::from_str(&rewritten(body, "m", true)).unwrap() };
         for body in [
@@ -344,6 +235,9 @@ mod tests {
             "{\"model\":1}",
             "{}",
             "{\"model\":\"a\",\"model\":\"b\"}",
+            "{\"model\":\"a\",\"Model\":\"b\"}",
+            "{\"model\":\"a\",\"n\":\"2\"}",
+            "{\"model\":\"a\",\"n\":2.0}",
             "{\"model\":\"a\",\"stream\":\"yes\"}",
             "{\"model\":\"a\",\"stream_options\":3}",
             "{\"model\":\"a\"} x",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Said {
+pub(super) struct Said<'a> {
     #[serde(default, rename = "type", deserialize_with = "if_it_is")]
     pub(super) kind: Option<String>,
     #[serde(default, deserialize_with = "numbers")]
@@ -21,14 +21,17 @@ pub(super) struct Said {
     /// Cohere's.
     #[serde(default, deserialize_with = "if_it_is")]
     meta: Option<Meta>,
-    /// Images, or embeddings.
-    #[serde(default, deserialize_with = "if_it_is")]
-    data: Option<Vec<IgnoredAny>>,
+    /// Of images.
+    #[serde(borrow, default, deserialize_with = "as_it_is")]
+    data: Option<&'a RawValue>,
     /// Of a transcript.
     #[serde(default, deserialize_with = "seconds")]
     duration: Option<i64>,
     #[serde(default, deserialize_with = "if_it_is")]
     pub(super) id: Option<String>,
+    /// Of an answer.
+    #[serde(default, deserialize_with = "if_it_is")]
+    output: Option<Vec<Item>>,
     /// Of an event that is an error.
     #[serde(default, deserialize_with = "if_it_is")]
     code: Option<serde_json::Value>,
@@ -41,9 +44,17 @@ pub(super) struct Inner {
     #[serde(default, deserialize_with = "if_it_is")]
     pub(super) id: Option<String>,
     pub(super) error: Option<ErrorSaid>,
+    #[serde(default, deserialize_with = "if_it_is")]
+    output: Option<Vec<Item>>,
     /// It is a text, and this is it.
     #[serde(skip)]
     pub(super) text: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Item {
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,6 +71,10 @@ fn if_it_is<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 ) -> Result<Option<T>, D::Error> {
     let raw = <&RawValue>::deserialize(value)?.get();
     Ok(serde_json::from_str(raw).ok())
+}
+
+fn as_it_is<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
 }
 
 fn inner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Inner>, D::Error> {
@@ -89,8 +104,8 @@ pub(super) enum ErrorSaid {
     Other(IgnoredAny),
 }
 
-impl Said {
-    pub(super) fn parse(json: &[u8]) -> Option<Self> {
+impl<'a> Said<'a> {
+    pub(super) fn parse(json: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(json).ok()
     }
 
@@ -124,8 +139,23 @@ impl Said {
         let mut reported = self.numbers().map(Numbers::reported).unwrap_or_default();
         let units = &mut reported.units;
         units.milliseconds = units.milliseconds.or(self.duration);
-        units.images = self.data.as_ref().and_then(|data| i64::try_from(data.len()).ok());
+        units.searches = units.searches.or(self.searches());
         reported
+    }
+
+    /// How many there are in an answer of images.
+    pub(super) fn images(&self) -> Option<i64> {
+        let data: Vec<IgnoredAny> = serde_json::from_str(self.data?.get()).ok()?;
+        i64::try_from(data.len()).ok()
+    }
+
+    /// How often an answer has searched the web, which providers bill beside its tokens.
+    fn searches(&self) -> Option<i64> {
+        let carried = self.response.as_ref().and_then(|response| response.output.as_ref());
+        let items = carried.or(self.output.as_ref())?;
+        let search = |item: &&Item| item.kind.as_deref() == Some("web_search_call");
+        let count = i64::try_from(items.iter().filter(search).count()).unwrap_or(i64::MAX);
+        (count > 0).then_some(count)
     }
 
     /// Of a route whose answers are no text.

@@ -54,6 +54,18 @@ impl Reported {
         or(&mut self.units.searches, later.units.searches);
     }
 
+    /// What was said of tokens before as well, of one after the other.
+    pub(super) fn plus(mut self, before: Self) -> Self {
+        let add = |to: &mut Option<i64>, n: Option<i64>| {
+            *to = to.map(|to| to.saturating_add(n.unwrap_or(0)));
+        };
+        add(&mut self.input, before.input);
+        add(&mut self.output, before.output);
+        add(&mut self.parts.cache_read, before.parts.cache_read);
+        add(&mut self.parts.image, before.parts.image);
+        self
+    }
+
     /// With so much in all; what is priced apart is never more than its whole.
     pub(super) fn tokens(&self, input: i64, output: i64) -> Tokens {
         let parts = &self.parts;

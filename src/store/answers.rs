@@ -5,11 +5,15 @@ use crate::model::{Charge, Key, KeyId, UserId};
 /// An answer, as far as it matters who may ask for it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
+    /// The name of the upstream that keeps it.
+    pub upstream: String,
     pub key: KeyId,
     pub user: UserId,
     /// Empty: of no app.
     pub app: String,
     pub model: String,
+    /// Of question and answer, those it went on from included.
+    pub tokens: i64,
 }
 
 impl Kept {
@@ -23,38 +27,60 @@ impl Kept {
 
 impl FromRow for Kept {
     fn from_row(row: &mut Row) -> Result<Self, Error> {
-        Ok(Self { key: row.take()?, user: row.take()?, app: row.take()?, model: row.take()? })
+        Ok(Self {
+            upstream: row.take()?,
+            key: row.take()?,
+            user: row.take()?,
+            app: row.take()?,
+            model: row.take()?,
+            tokens: row.take()?,
+        })
     }
 }
 
-/// Whoever had an id first keeps it.
-pub(super) async fn insert(tx: &mut Tx<'_>, id: &str, charge: &Charge) -> Result<(), Error> {
+/// An id that two have had is nobody's any more: whose the answer is would be a guess.
+pub(super) async fn insert(
+    tx: &mut Tx<'_>,
+    (upstream, id): (&str, &str),
+    charge: &Charge,
+) -> Result<(), Error> {
+    let tokens = charge.tokens.input.saturating_add(charge.tokens.output);
     tx.run(
-        "INSERT INTO answers (id, key_id, user_id, app, model, at) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (id) DO NOTHING",
-        (id, &charge.key, &charge.user, &charge.app, &charge.model, charge.at),
+        "INSERT INTO answers (upstream, id, key_id, user_id, app, model, tokens, at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (upstream, id) DO UPDATE SET
+             key_id = CASE WHEN answers.key_id = excluded.key_id THEN answers.key_id ELSE '' END,
+             user_id = CASE WHEN answers.key_id = excluded.key_id THEN answers.user_id ELSE '' END,
+             app = CASE WHEN answers.key_id = excluded.key_id THEN answers.app ELSE '' END,
+             tokens = excluded.tokens",
+        (upstream, id, &charge.key, &charge.user, &charge.app, &charge.model, tokens, charge.at),
     )
     .await
 }
 
-pub struct AnswerById(pub String);
+/// Of every upstream that has one by this id.
+pub struct AnswersById(pub String);
 
-impl Operation for AnswerById {
-    type Output = Option<Kept>;
+impl Operation for AnswersById {
+    type Output = Vec<Kept>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
-        let sql = "SELECT key_id, user_id, app, model FROM answers WHERE id = $1";
-        tx.optional(sql, (&self.0,)).await
+        let sql = "SELECT upstream, key_id, user_id, app, model, tokens FROM answers WHERE id = $1";
+        tx.all(sql, (&self.0,)).await
     }
 }
 
 /// The upstream has it no more.
-pub struct ForgetAnswer(pub String);
+pub struct ForgetAnswer {
+    pub upstream: String,
+    pub id: String,
+}
 
 impl Operation for ForgetAnswer {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        tx.run("DELETE FROM answers WHERE id = $1", (&self.0,)).await
+        let sql = "DELETE FROM answers WHERE upstream = $1 AND id = $2";
+        tx.run(sql, (&self.upstream, &self.id)).await
     }
 }

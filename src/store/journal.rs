@@ -225,7 +225,7 @@ mod tests {
             failed: false,
             ledgers: Vec::new(),
             labels: Labels { tags: vec!["t".into()], end_user: Some("u".into()) },
-            answer: Some("resp_1".into()),
+            answer: Some(("u".into(), "resp_1".into())),
         }
     }
 

@@ -56,8 +56,9 @@ impl Operation for Sweep {
             .await?;
         let answers: Vec<(String,)> = tx
             .all(
-                "DELETE FROM answers WHERE id IN
-                     (SELECT id FROM answers WHERE at <= $1 ORDER BY at LIMIT 500) RETURNING id",
+                "DELETE FROM answers WHERE (upstream, id) IN
+                     (SELECT upstream, id FROM answers WHERE at <= $1 ORDER BY at LIMIT 500)
+                 RETURNING id",
                 (self.at.plus(-Self::ANSWER_KEPT),),
             )
             .await?;

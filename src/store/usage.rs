@@ -79,8 +79,8 @@ impl Operation for RecordUsage {
         let fresh = || self.rows.iter().filter(|(id, _)| !known.contains(id));
         for (id, charge) in fresh() {
             calls::insert(tx, id, charge).await?;
-            if let Some(answer) = &charge.answer {
-                answers::insert(tx, answer, charge).await?;
+            if let Some((upstream, answer)) = &charge.answer {
+                answers::insert(tx, (upstream, answer), charge).await?;
             }
         }
         for (place, sum) in sums(fresh().map(|(_, charge)| charge)) {

@@ -307,6 +307,7 @@ const SETTINGS: &[&str] = &[
     "journal",
     "calls_kept",
     "usage_queue",
+    "hosted_tools",
     "url",
     "secret",
     "at",

@@ -159,11 +159,14 @@ async fn what_does_not_arrive_is_tried_again_with_back_off_and_kept_over_a_resta
     hook.soon(1).await;
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     assert_eq!(hook.count(), 1, "not before its time");
+    let noted = || tokio::time::sleep(Duration::from_millis(300));
     gate.turn(5);
     hook.soon(2).await;
+    noted().await;
     hook.answer(302);
     gate.turn(30);
     hook.soon(3).await;
+    noted().await;
     let gate = gate.restarted().await;
     hook.answer(204);
     gate.turn(120);
@@ -188,6 +191,7 @@ async fn a_target_that_is_gone_is_left_alone_until_the_next_start() {
         gate.generate(json!({"max_budget": 0.00015})).await["key"].as_str().unwrap().to_owned();
     call(&gate, &key).await;
     hook.soon(1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     gate.turn(100_000);
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     assert_eq!(hook.count(), 1);

@@ -1,6 +1,6 @@
 //! Answers that an upstream keeps: for whom they were made, and for nobody else.
 use super::{gate, last, post};
-use crate::support::{EDITOR, Gate, MASTER_KEY, Seen};
+use crate::support::{EDITOR, Gate, MASTER_KEY, Seen, soon};
 use serde_json::{Value, json};
 
 async fn made(gate: &Gate, key: &str, more: Value) -> String {
@@ -93,6 +93,12 @@ async fn what_cannot_be_owned_or_booked_is_refused() {
         json!({"previous_response_id": "resp_unknown"}),
         json!({"previous_response_id": "../files"}),
         json!({"previous_response_id": 7}),
+        json!({"input": [{"type": "item_reference", "id": "msg_1"}]}),
+        json!({"input": [{"role": "user", "content": "x"}, {"id": "msg_1"}]}),
+        json!({"tools": [{"type": "image_generation", "model": "gpt-image-1"}]}),
+        json!({"tools": [{"type": "namespace", "tools": [{"type": "code_interpreter"}]}]}),
+        json!({"Model": "pictures"}),
+        json!({"n": "2"}),
     ] {
         let seen = ask(more.clone()).await;
         assert_eq!(seen.status, 400, "{more}: {seen:?}");
@@ -110,4 +116,59 @@ async fn what_cannot_be_owned_or_booked_is_refused() {
     let not_kept = made(&gate, &key, json!({"store": false})).await;
     assert_eq!(gate.get(&format!("/v1/responses/{not_kept}"), &key).await.status, 404);
     assert_eq!(gate.get("/v1/responses/resp_1", MASTER_KEY).await.status, 403);
+}
+
+#[tokio::test]
+async fn what_an_answer_goes_on_from_is_reserved_and_billed_to_who_hangs_up() {
+    let (gate, key) = gate("answers_context").await;
+    let usage = r#"usage: {"input_tokens": 90000, "output_tokens": 10000}"#;
+    let id = made(&gate, &key, json!({"input": usage})).await;
+    let body =
+        json!({"model": "tokens", "input": "endless", "stream": true, "previous_response_id": id});
+    let url = format!("{}/v1/responses", gate.url);
+    let answer = gate.client.post(&url).bearer_auth(&key).json(&body).send().await.unwrap();
+    let info = gate.get("/key/info", &key).await.json()["info"]["limits"][0].clone();
+    assert!(info["reserved"].as_f64().unwrap() > 0.25, "100,000 tokens at 2.50: {info}");
+    drop(answer);
+    soon("it is booked", async || last(&gate).await["status"] == "aborted").await;
+    let row = last(&gate).await;
+    let input = row["prompt_tokens"].as_i64().unwrap();
+    assert!((100_000..100_100).contains(&input), "{row}");
+}
+
+#[tokio::test]
+async fn an_answer_belongs_to_one_upstream_and_an_id_of_two_owners_is_nobody_s() {
+    let settings = format!(
+        "{}\n[[upstream]]\nname = \"second\"\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
+         hosted_tools = [\"code_interpreter\"]\n\
+         [[model]]\nname = \"elsewhere\"\nupstream = \"second\"\n[model.price]\ninput = \"1\"\noutput = \"1\"\n",
+        super::UNITS
+    );
+    let gate = Gate::with("answers_upstreams", &settings).await;
+    let key = async || gate.generate(json!({})).await["key"].as_str().unwrap().to_owned();
+    let (ada, bob) = (key().await, key().await);
+    let id = made(&gate, &ada, json!({})).await;
+    let ask = async |more: Value| {
+        let mut body = json!({"model": "elsewhere", "input": "x"});
+        more.as_object().unwrap().iter().for_each(|(name, value)| body[name] = value.clone());
+        post(&gate, &ada, "/v1/responses", body).await.status
+    };
+    assert_eq!(ask(json!({"previous_response_id": id})).await, 400, "not of that upstream");
+    assert_eq!(ask(json!({"tools": [{"type": "code_interpreter"}]})).await, 502, "it may be asked");
+    // The same id once more, of somebody else: an upstream that begins to count anew.
+    let again = json!({"input": format!("id {id}")});
+    made(&gate, &bob, again).await;
+    for key in [&ada, &bob] {
+        soon("it is nobody's", async || {
+            gate.get(&format!("/v1/responses/{id}"), key).await.status == 404
+        })
+        .await;
+    }
+    for odd in ["id resp_\u{0}", "id ", &format!("id {}", "x".repeat(500))] {
+        let seen =
+            post(&gate, &ada, "/v1/responses", json!({"model": "tokens", "input": odd})).await;
+        assert_eq!(seen.status, 200);
+    }
+    assert_eq!(made(&gate, &ada, json!({})).await.len(), 37, "and the books go on");
+    assert_eq!(last(&gate).await["status"], "success");
 }

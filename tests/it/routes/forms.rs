@@ -17,6 +17,10 @@ fn message(seen: &Seen) -> String {
     seen.json()["error"]["message"].as_str().unwrap_or_default().to_owned()
 }
 
+const WHOLE: &str = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\near\r\n\
+    --b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nsound\r\n--b--\r\n";
+const KIND: &str = "multipart/form-data; boundary=b";
+
 #[tokio::test]
 async fn a_form_arrives_whole_wherever_its_model_stands() {
     let (gate, key) = gate("forms_whole").await;
@@ -90,9 +94,7 @@ async fn a_form_that_is_none_is_refused_and_books_nothing() {
         let seen = send(two).await;
         assert_eq!((seen.status, message(&seen).contains("twice")), (400, true), "{seen:?}");
     }
-    let whole = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\near\r\n\
-        --b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nsound\r\n--b--\r\n";
-    let kind = "multipart/form-data; boundary=b";
+    let (whole, kind) = (WHOLE, KIND);
     let part = |n| format!("--b\r\nContent-Disposition: form-data; name=\"p{n}\"\r\n\r\nx\r\n");
     let parts: String = (0..10_000).map(part).collect();
     for many in [parts.clone() + whole, whole.replace("--b--", &format!("{parts}--b--"))] {
@@ -100,7 +102,7 @@ async fn a_form_that_is_none_is_refused_and_books_nothing() {
         assert_eq!((seen.status, message(&seen).contains("200 parts")), (400, true), "{seen:?}");
     }
     assert_eq!(raw(&gate, &key, kind, whole.into()).await.status, 200);
-    for cut in [whole.len() - 3, whole.len() - 8, 100, 40, 5, 0] {
+    for cut in [whole.len() - 4, whole.len() - 8, 100, 40, 5, 0] {
         let seen = raw(&gate, &key, kind, whole[..cut].into()).await;
         assert_eq!(seen.status, 400, "cut at {cut}: {seen:?}");
     }
@@ -170,4 +172,34 @@ async fn who_hangs_up_in_the_middle_of_a_form_is_billed_nothing() {
     .await;
     let info = gate.get("/key/info", &key).await.json()["info"].clone();
     assert_eq!((&info["usage"]["calls"], &info["limits"][0]["reserved"]), (&json!(0), &json!(0.0)));
+}
+
+#[tokio::test]
+async fn a_part_is_read_in_one_way_by_us_and_by_the_upstream() {
+    let (gate, key) = gate("forms_heads").await;
+    let (whole, kind) = (WHOLE, KIND);
+    // Heads that programs read differently: each would be another model, or a file that is not counted.
+    let head = "form-data; name=\"language\"";
+    for (odd, status) in [
+        ("form-data; name=\"x\"; name=\"model\"", 400),
+        ("form-data; Name=\"model\"", 400),
+        ("form-data; x=\"; name=note\"; name=\"model\"", 400),
+        ("form-data; name=\"model\"; filename=\"a\"", 400),
+        ("attachment; name=\"a\"", 400),
+        ("form-data; name=\"n\"; x=\"; filename=q\"", 200),
+    ] {
+        let part = format!("--b\r\nContent-Disposition: {head}\r\n\r\nother\r\n--b--");
+        let body = whole.replace("--b--", &part.replace(head, odd));
+        let seen = raw(&gate, &key, kind, body.into()).await;
+        assert_eq!(seen.status, status, "{odd}: {seen:?}");
+        if status == 200 {
+            assert_eq!(gate.upstream.last().2["n"], "other");
+        }
+    }
+    let extended = whole.replace("filename=\"a\"", "filename*=UTF-8''n%C3%A4h.wav");
+    assert_eq!(raw(&gate, &key, kind, extended.into()).await.status, 200);
+    assert_eq!(gate.upstream.last().2["file"]["bytes"], 5);
+    for endless in [vec![b'x'; 3 << 20], format!("--b\r\nX: {}", "y".repeat(3 << 20)).into()] {
+        assert_eq!(raw(&gate, &key, kind, endless).await.status, 400);
+    }
 }

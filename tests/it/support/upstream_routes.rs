@@ -90,6 +90,8 @@ async fn responses(State(known): Shared, request: Request) -> Response {
             "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 18}),
     );
     let id = format!("resp_{:032x}", ANSWERS.fetch_add(1, Ordering::SeqCst));
+    // "id …": by that id.
+    let id = wish(&body).strip_prefix("id ").map_or(id, str::to_owned);
     let answer = |status: &str, text: &str, used: &Value, error: Value| {
         an_answer((&id, &body["model"]), (status, text), used, &error)
     };
