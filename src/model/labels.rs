@@ -3,8 +3,9 @@ use serde::{Deserialize, Serialize};
 
 /// So many tags of one call are kept, the first.
 const MOST: usize = 10;
-/// The longest label, in characters; of a longer one the start is kept.
+/// The longest tag, and the longest end user, in characters; of a longer one the start is kept.
 const LONGEST: usize = 128;
+const LONGEST_USER: usize = 512;
 
 /// Of one call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,12 +22,12 @@ impl Labels {
     #[must_use]
     pub fn new<'a>(texts: impl Iterator<Item = &'a str>, end_user: Option<&str>) -> Self {
         let mut tags: Vec<String> = Vec::new();
-        for tag in texts.flat_map(|text| text.split(',')).filter_map(label) {
+        for tag in texts.flat_map(|text| text.split(',')).filter_map(|text| label(text, LONGEST)) {
             if tags.len() < MOST && !tags.contains(&tag) {
                 tags.push(tag);
             }
         }
-        Self { tags, end_user: end_user.and_then(label) }
+        Self { tags, end_user: end_user.and_then(|text| label(text, LONGEST_USER)) }
     }
 
     #[must_use]
@@ -35,9 +36,9 @@ impl Labels {
     }
 }
 
-/// Without what no label needs: blanks around it, control characters, and the comma that parts them.
-fn label(text: &str) -> Option<String> {
-    let kept = text.trim().chars().filter(|c| !c.is_control() && *c != ',').take(LONGEST);
+/// Without blanks around it and control characters.
+fn label(text: &str, longest: usize) -> Option<String> {
+    let kept = text.trim().chars().filter(|c| !c.is_control()).take(longest);
     Some(kept.collect::<String>()).filter(|label| !label.is_empty())
 }
 
@@ -49,7 +50,7 @@ mod tests {
     fn labels_are_bounded_in_number_and_in_length() {
         let labels = Labels::new(["a, b,,a ", "c\u{7}d"].into_iter(), Some(" x,y "));
         assert_eq!(labels.tags, ["a", "b", "cd"]);
-        assert_eq!(labels.end_user.as_deref(), Some("xy"));
+        assert_eq!(labels.end_user.as_deref(), Some("x,y"));
         let long = "\u{e9}".repeat(500);
         let many: Vec<String> = (0..50).map(|n| format!("{n}{long}")).collect();
         let labels = Labels::new(many.iter().map(String::as_str), Some(&long));

@@ -35,6 +35,15 @@ pub(super) async fn no_websocket(request: Request) -> Response {
     response
 }
 
+/// What OpenAI has there and we have not: counting, compacting, cancelling.
+pub(super) async fn not_served(request: Request) -> Response {
+    let path = request.uri().path();
+    let text = format!(
+        "Gatekey does not serve {path}: of answers it serves POST /v1/responses, and GET and DELETE by id."
+    );
+    Dialect::OpenAi.refuse(Reason::Lost(text)).into_response()
+}
+
 pub(super) async fn get(
     State(proxy): State<Proxy>,
     Path(id): Path<String>,

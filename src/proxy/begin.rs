@@ -10,6 +10,7 @@ use super::{
 };
 use bytes::Bytes;
 use http::StatusCode;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -18,12 +19,52 @@ use tokio::time::{Instant, timeout_at};
 const LONGEST_START: usize = 64 * 1024;
 
 /// The first bytes of an answer that is not a stream of events.
-pub(super) async fn first(body: &mut UpstreamBody, upstream: &Upstream) -> Result<Bytes, Reason> {
+async fn first(body: &mut UpstreamBody, upstream: &Upstream) -> Result<Bytes, Reason> {
     match next(body).await {
         Next::Data(data) => Ok(data),
         Next::Broken => Err(bad(upstream, "broke off before it said anything")),
         Next::End => Err(bad(upstream, "answered 200 and said nothing")),
     }
+}
+
+/// How an answer begins that is no stream, and whether that is all of it: of JSON that is short and comes at once, which
+/// can be judged as a whole.
+pub(super) async fn no_stream(
+    body: &mut UpstreamBody,
+    upstream: &Upstream,
+    json: bool,
+) -> Result<(Bytes, bool), Reason> {
+    let first = tokio::time::timeout(upstream.timeout, first(body, upstream)).await;
+    let first = first.map_err(|_| slow(upstream))??;
+    if !json || body.is_end_stream() {
+        return Ok((first, json));
+    }
+    let (first, whole) = rest(body, first).await;
+    if whole {
+        *body = UpstreamBody::nothing();
+    }
+    Ok((first, whole))
+}
+
+/// What else comes at once, and whether it has ended.
+async fn rest(body: &mut UpstreamBody, first: Bytes) -> (Bytes, bool) {
+    let until = Instant::now() + AT_ONCE;
+    let mut whole = Vec::new();
+    while first.len() + whole.len() <= LONGEST_START {
+        let next = timeout_at(until, next(body)).await;
+        match next {
+            Ok(Next::Data(data)) => {
+                if whole.is_empty() {
+                    whole.extend_from_slice(&first);
+                }
+                whole.extend_from_slice(&data);
+            }
+            Ok(Next::End) => return (if whole.is_empty() { first } else { whole.into() }, true),
+            // What broke off breaks off again where it is passed on.
+            Ok(Next::Broken) | Err(_) => break,
+        }
+    }
+    (if whole.is_empty() { first } else { whole.into() }, false)
 }
 
 /// The bytes up to the first event that says something; fewer, or none, when the upstream takes its time and
@@ -55,6 +96,9 @@ pub(super) async fn first_event(
         }
     }
 }
+
+/// Whoever sends a short answer in pieces sends them together.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 enum Next {
     Data(Bytes),

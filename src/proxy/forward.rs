@@ -25,7 +25,6 @@ use axum::{
     response::IntoResponse,
 };
 use bytes::Bytes;
-use http_body::Body as _;
 use tokio::time::Instant;
 
 /// On a route, of the model that its path names, if it does.
@@ -184,11 +183,8 @@ impl Proxy {
         let upstream = &model.upstream;
         let mut cost = None;
         let (first, failed) = if kind == Kind::Opaque {
-            let first = tokio::time::timeout(upstream.timeout, begin::first(&mut body, upstream));
-            let slow = |_| begin::slow(upstream);
-            let first = first.await.map_err(slow)??;
-            // Only an answer that is here as a whole can still be judged.
-            let whole = plain && content == Content::Json && body.is_end_stream();
+            let json = plain && content == Content::Json;
+            let (first, whole) = begin::no_stream(&mut body, upstream, json).await?;
             let failed = whole.then(|| begin::failed(wire, upstream, &first)).flatten();
             cost = whole.then(|| call.cost_of(&first)).flatten();
             (first, failed)

@@ -76,7 +76,7 @@ pub(super) fn to_upstream(
             let name = name.as_str();
             name.contains('_')
                 // Whose account pays at the provider is the operator's to say.
-                || ["openai-organization", "openai-project", "x-real-ip", "true-client-ip"]
+                || ["openai-organization", "openai-project", "chatgpt-account-id", "x-real-ip", "true-client-ip"]
                     .contains(&name)
                 || ["x-forwarded-", "x-gatekey-", "x-litellm-", "sec-"]
                     .iter()

@@ -89,6 +89,10 @@ impl Limited {
         limited.message =
             format!("The budget of {name} is used up: ${spent} of ${limit} are spent. {anew}");
         limited.figures("budget", json!(limit.dollars()), json!(spent.dollars()), resets);
+        if waits {
+            // OpenAI's word, on which programs stop that would else wait for the reset.
+            limited.say("code", json!("insufficient_quota"));
+        }
         limited
     }
 

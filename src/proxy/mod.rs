@@ -143,8 +143,8 @@ impl Proxy {
 /// Each route with and without `/v1`: base URLs are written both ways.
 pub fn routes() -> Router<Proxy> {
     let mut router = Router::new();
-    // The last is Glama's.
-    for base in ["", "/v1", "/api/gateway/openai/v1"] {
+    // The last are Azure's and Glama's.
+    for base in ["", "/v1", "/openai", "/openai/v1", "/api/gateway/openai/v1"] {
         let at = |path: &str| format!("{base}{path}");
         for route in Route::ALL.into_iter().filter(|route| *route != Route::CountTokens) {
             let by_method = match route {
@@ -155,7 +155,11 @@ pub fn routes() -> Router<Proxy> {
             router = router.route(&at(route.short_path()), by_method);
         }
         router = router
-            .route(&at("/responses/{id}"), get(answers::get).delete(answers::delete))
+            .route(
+                &at("/responses/{id}"),
+                get(answers::get).delete(answers::delete).post(answers::not_served),
+            )
+            .route(&at("/responses/{id}/cancel"), post(answers::not_served))
             .route(&at("/responses/{id}/input_items"), get(answers::input_items))
             .route(&at("/messages/count_tokens"), post(count_tokens::post))
             .route(&at("/models"), get(models::list))

@@ -27,6 +27,13 @@ pub(super) enum UpstreamBody {
     Made(UnsyncBoxBody<Bytes, Infallible>),
 }
 
+impl UpstreamBody {
+    /// All of it has been read.
+    pub(super) fn nothing() -> Self {
+        Self::Made(Full::default().boxed_unsync())
+    }
+}
+
 /// The upstream broke off.
 #[derive(Debug, thiserror::Error)]
 #[error("the upstream broke off its answer")]

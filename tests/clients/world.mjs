@@ -51,15 +51,21 @@ export async function provider(gatekey) {
 }
 
 const text = ['Hello', ' from', ' a', ' real', ' shape', '.'];
+/** What is spoken and painted here: every byte there is, and the smallest picture. */
+const SOUND = Buffer.from(Array.from({ length: 25_600 }, (_, at) => at % 256));
+const PICTURE = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 /** An upstream with the shapes of the two great APIs; it compresses when the prompt says so. */
 export async function upstream() {
   const seen = [];
   const { server, port } = await listen(async (request, response) => {
-    let body = '';
-    for await (const piece of request) body += piece;
-    const asked = JSON.parse(body || '{}');
-    seen.push({ path: request.url, headers: request.headers, body: asked });
+    const pieces = [];
+    for await (const piece of request) pieces.push(piece);
+    const body = Buffer.concat(pieces);
+    // A form stays as it came, a character for each byte.
+    const isForm = request.headers['content-type']?.startsWith('multipart/form-data');
+    const asked = isForm ? { form: body.toString('latin1') } : JSON.parse(body.toString() || '{}');
+    seen.push({ method: request.method, path: request.url, headers: request.headers, body: asked });
     const gzip = JSON.stringify(asked.messages ?? '').includes('compress');
     const answer = (type, whole) => {
       const bytes = gzip ? gzipSync(whole) : whole;
@@ -78,6 +84,12 @@ export async function upstream() {
     if (request.url === '/v1/chat/completions') return chat(asked, answer, events);
     if (request.url.startsWith('/v1/messages/count_tokens')) return answer('application/json', '{"input_tokens":9}');
     if (request.url.startsWith('/v1/messages')) return messages(asked, answer, events);
+    if (request.url === '/v1/completions') return completions(asked, answer, events);
+    if (request.url === '/v1/responses') return responses(asked, `resp_${seen.length}`, answer, events);
+    const [, id, below] = request.url.match(/^\/v1\/responses\/(\w+)(\/input_items)?(\?|$)/) ?? [];
+    if (id) return answer('application/json', JSON.stringify(kept(request.method, id, below)));
+    const made = files[request.url]?.(asked);
+    if (made) return answer(...(Array.isArray(made) ? made : ['application/json', JSON.stringify(made)]));
     response.writeHead(404).end();
   });
   return { server, port, seen };
@@ -121,6 +133,92 @@ function messages(asked, answer, events) {
   ]);
 }
 
+function completions(asked, answer, events) {
+  const usage = { prompt_tokens: 9, completion_tokens: 6, total_tokens: 15 };
+  const part = (text, finish_reason, more) => JSON.stringify({
+    id: 'cmpl-1', object: 'text_completion', created: 1, model: asked.model,
+    choices: [{ index: 0, text, finish_reason, logprobs: null }], ...more,
+  });
+  if (!asked.stream) return answer('application/json', part(text.join(''), 'stop', { usage }));
+  return events([
+    ...text.map((word) => part(word, null)), part('', 'stop'),
+    ...(asked.stream_options?.include_usage ? [part('', null, { choices: [], usage })] : []), '[DONE]',
+  ].map((data) => `data: ${data}\n\n`));
+}
+
+/** An answer of /v1/responses, in the making or whole. */
+const made = (id, model, status) => {
+  const whole = status === 'completed';
+  const content = [{ type: 'output_text', text: text.join(''), annotations: [] }];
+  const usage = {
+    input_tokens: 11, input_tokens_details: { cached_tokens: 4 }, output_tokens: 7,
+    output_tokens_details: { reasoning_tokens: 2 }, total_tokens: 18,
+  };
+  return {
+    id, object: 'response', created_at: 1, status, model, error: null, parallel_tool_calls: true, tool_choice: 'auto',
+    tools: [], output: whole ? [{ id: 'msg_1', type: 'message', role: 'assistant', status, content }] : [],
+    usage: whole ? usage : null,
+  };
+};
+
+function responses(asked, id, answer, events) {
+  const whole = made(id, asked.model, 'completed');
+  if (!asked.stream) return answer('application/json', JSON.stringify(whole));
+  const [item] = whole.output;
+  const [part] = item.content;
+  const place = { item_id: item.id, output_index: 0, content_index: 0 };
+  const list = [
+    { type: 'response.created', response: made(id, asked.model, 'in_progress') },
+    { type: 'response.output_item.added', output_index: 0, item: { ...item, status: 'in_progress', content: [] } },
+    { type: 'response.content_part.added', ...place, part: { ...part, text: '' } },
+    ...text.map((delta) => ({ type: 'response.output_text.delta', ...place, delta })),
+    { type: 'response.output_text.done', ...place, text: part.text },
+    { type: 'response.content_part.done', ...place, part },
+    { type: 'response.output_item.done', output_index: 0, item },
+    { type: 'response.completed', response: whole },
+  ];
+  return events(list.map((event, sequence_number) =>
+    `event: ${event.type}\ndata: ${JSON.stringify({ ...event, sequence_number })}\n\n`));
+}
+
+/** What the upstream kept of an answer. */
+const kept = (method, id, below) => {
+  if (method === 'DELETE') return { id, object: 'response', deleted: true };
+  if (!below) return made(id, 'gpt-4o', 'completed');
+  const content = [{ type: 'input_text', text: 'Hello' }];
+  const item = { id: 'msg_0', type: 'message', role: 'user', status: 'completed', content };
+  return { object: 'list', data: [item], first_id: item.id, last_id: item.id, has_more: false };
+};
+
+const pictures = (count) => ({ created: 1, data: Array.from({ length: count }, () => ({ b64_json: PICTURE })) });
+const transcript = (form, usage) => {
+  const plain = /name="response_format"\r\n\r\ntext\r\n/.test(form);
+  return plain ? ['text/plain', `${text.join('')}\n`] : { text: text.join(''), ...usage };
+};
+
+/** The other routes, which answer at once. Not all say what was used. */
+const files = {
+  '/v1/embeddings': ({ model, encoding_format }) => {
+    const numbers = [0.25, -0.5, 1];
+    // The SDKs ask for this unless told otherwise.
+    const packed = () => Buffer.from(new Float32Array(numbers).buffer).toString('base64');
+    const embedding = encoding_format === 'base64' ? packed() : numbers;
+    const usage = { prompt_tokens: 9, total_tokens: 9 };
+    return { object: 'list', model, data: [{ object: 'embedding', index: 0, embedding }], usage };
+  },
+  '/v1/images/generations': ({ n = 1 }) => pictures(n),
+  '/v1/images/edits': () => pictures(1),
+  '/v1/audio/speech': () => ['audio/mpeg', SOUND],
+  '/v1/audio/transcriptions': ({ form }) => transcript(form, { usage: { type: 'duration', seconds: 2 } }),
+  '/v1/audio/translations': ({ form }) => transcript(form),
+  '/v1/moderations': ({ model }) => ({
+    id: 'modr-1', model, results: [{ flagged: false, categories: {}, category_scores: {} }],
+  }),
+  '/v1/rerank': () => ({
+    id: 'rerank-1', results: [{ index: 1, relevance_score: 0.9 }], meta: { billed_units: { search_units: 1 } },
+  }),
+};
+
 /** The release build, over a folder of its own. */
 export async function gatekey(port, settings) {
   const folder = mkdtempSync(join(tmpdir(), 'gatekey-clients-'));
@@ -142,7 +240,7 @@ export async function gatekey(port, settings) {
     });
     child.kill('SIGTERM');
   });
-  return { url, stop };
+  return { url, folder, stop };
 }
 
 /** What both runs have in their settings: two teams by group, the provider, the upstreams, a budget

@@ -106,6 +106,15 @@ async fn an_upstream_that_answers_in_another_form_than_was_asked_is_read_all_the
     let seen = post(&gate, &key, "/v1/responses", body).await;
     assert_eq!((seen.status, seen.header("content-type")), (200, Some("application/json")));
     assert_eq!(last(&gate).await["completion_tokens"], 7);
+    // In chunks, as most providers send it: judged as a whole all the same.
+    for (path, member) in [("/v1/responses", "input"), ("/v1/completions", "prompt")] {
+        let ask = |words: &str| post(&gate, &key, path, json!({"model": "tokens", member: words}));
+        let seen = ask("in pieces").await;
+        let cost = seen.header("x-litellm-response-cost").map(str::to_owned);
+        assert_eq!((seen.status, cost.as_deref()), (200, last(&gate).await["cost"].as_str()));
+        assert!(seen.json()["usage"].is_object());
+        assert_eq!(ask("in pieces, an error").await.status, 429);
+    }
     // Pieces of a stream, though JSON was asked for.
     let body = json!({"model": "tokens", "prompt": "split leak"});
     let seen = post(&gate, &key, "/v1/completions", body).await;

@@ -264,6 +264,8 @@ pub(super) async fn odd(wish: &str) -> Option<Response> {
     })
 }
 
+const A_QUOTA: &str = "{\"error\":{\"message\":\"no such thing\",\"code\":429}}";
+
 fn quota(error: Value) -> Response {
     let headers = [
         ("retry-after", "7"),
@@ -294,6 +296,12 @@ pub(super) fn packed(wish: &str, kind: &str, text: String) -> Response {
     if wish == "gzip" {
         let gzip = [(header::CONTENT_ENCODING, "gzip")];
         return (headers, kind, gzip, gzipped(&text)).into_response();
+    }
+    if wish.starts_with("in pieces") {
+        let text = if wish == "in pieces, an error" { A_QUOTA.into() } else { text };
+        let pieces: Vec<_> = text.as_bytes().chunks(20).map(Bytes::copy_from_slice).collect();
+        let pieces = stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>));
+        return (headers, kind, Body::from_stream(pieces)).into_response();
     }
     (headers, kind, text).into_response()
 }
