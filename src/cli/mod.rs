@@ -11,6 +11,7 @@ mod key;
 mod migrate;
 mod opened;
 mod prices;
+mod rerate;
 mod serve;
 mod spend;
 mod table;
@@ -120,7 +121,7 @@ async fn run(Arguments { verb, config }: Arguments) -> Result<(), Failure> {
         Verb::Key(verb) => verb.run(config).await,
         Verb::User(verb) => verb.run(config).await,
         Verb::Team(verb) => verb.run(config).await,
-        Verb::Prices(verb) => verb.run(config),
+        Verb::Prices(verb) => verb.run(config).await,
         Verb::Explain(explain) => explain.run(config).await,
         Verb::Spend(spend) => spend.run(config).await,
         Verb::Audit(audit) => audit.run(config).await,

@@ -1,5 +1,5 @@
 //! `gatekey prices`.
-use super::{failure::Failure, opened, table};
+use super::{failure::Failure, opened, rerate::Verb as Rerate, table};
 use crate::{
     config::{Config, Model},
     model::{Facts, NanoDollars, PriceTable, PricedBy},
@@ -21,6 +21,13 @@ pub(super) enum Verb {
     /// for a million tokens; those that begin with per_ are dollars a unit. [model.price] in the settings replaces
     /// the table's price of that model as a whole.
     Show(Show),
+    /// Reckon what calls cost again, with the prices of now
+    ///
+    /// After a price was wrong and has been corrected in the settings: the rows of the books since that day, the sums by
+    /// day and label, and what budgets have spent in the windows that run. Shows the difference by model, and writes
+    /// nothing without --apply. Calls go on meanwhile; restart the servers first, so that they know the new price.
+    /// Rows older than `server.calls_kept` are gone, and their sums stay.
+    Rerate(Rerate),
 }
 
 #[derive(Args)]
@@ -40,9 +47,13 @@ pub(super) struct Show {
 }
 
 impl Verb {
-    pub(super) fn run(self, file: Option<PathBuf>) -> Result<(), Failure> {
+    pub(super) async fn run(self, file: Option<PathBuf>) -> Result<(), Failure> {
+        if let Self::Rerate(rerate) = self {
+            return rerate.run(file).await;
+        }
         let config = opened::load(file)?;
         match self {
+            Self::Rerate(_) => Ok(()),
             Self::List(list) => {
                 list.run(&config);
                 Ok(())

@@ -1,11 +1,14 @@
 //! The ledgers in memory: of everybody who has limits and whose keys are in use. What they have spent is read once,
 //! and then counted here and written beside the calls.
-use super::crossed;
+use super::{
+    bound::{Bound, bound_by, holders, of_app, of_budget},
+    crossed,
+};
 use crate::{
     alerts::Alerts,
     model::{
-        App, Ask, Balance, Broken, Calendar, Held, KeptLimits, Key, KeyId, Ledger, Limits,
-        NanoDollars, Spent, Timestamp, Window,
+        Ask, Balance, Broken, Calendar, Held, Key, KeyId, Ledger, Limits, NanoDollars, Spent,
+        Timestamp, Window,
     },
     store::{
         self, Store,
@@ -18,12 +21,17 @@ use crate::{
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 /// Past this, those that nobody uses are let go; they are read again when somebody does.
 const MANY: usize = 100_000;
+/// For the books to take what has ended.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct Ledgers {
     store: Store,
@@ -33,6 +41,8 @@ pub(super) struct Ledgers {
     known: Mutex<HashMap<Holder, Arc<Account>>>,
     /// One is opened at a time.
     turn: tokio::sync::Mutex<()>,
+    /// How often what is kept of them has been corrected by another hand.
+    corrections: AtomicU64,
 }
 
 /// Somebody's limits, and what is used of them.
@@ -50,10 +60,9 @@ pub struct Account {
 struct State {
     limits: Limits,
     ledger: Ledger,
+    /// The corrections that are in it.
+    corrections: u64,
 }
-
-/// Somebody, how people call them, and their limits.
-type Bound<'a> = (Holder, String, &'a KeptLimits);
 
 /// Whose limits are looked at.
 #[derive(Debug, Clone)]
@@ -96,6 +105,7 @@ impl Ledgers {
             calendar: Arc::new(calendar),
             known: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
+            corrections: AtomicU64::new(0),
         }
     }
 
@@ -126,6 +136,11 @@ impl Ledgers {
         }
     }
 
+    /// Another hand has corrected what was spent: it is read anew where it is needed.
+    pub(super) fn distrust(&self) {
+        self.corrections.fetch_add(1, Ordering::SeqCst);
+    }
+
     async fn of_all(
         &self,
         bound: Vec<Bound<'_>>,
@@ -152,20 +167,36 @@ impl Ledgers {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Arc<Account>, store::Error> {
-        let same = |account: &Arc<Account>| account.state().limits == *limits;
+        let corrections = self.corrections.load(Ordering::SeqCst);
+        let is_current = |state: &State| state.corrections == corrections;
+        let same = |account: &Arc<Account>| {
+            let state = account.state();
+            state.limits == *limits && is_current(&state)
+        };
         if let Some(account) = self.find(&holder).filter(same) {
             return Ok(account);
         }
         let _turn = self.turn.lock().await;
         let found = self.find(&holder);
         let by = |limits: &Limits| (limits.counted_by(), limits.epoch);
-        let reopen = found.as_ref().is_none_or(|account| by(&account.state().limits) != by(limits));
+        let differs = |account: &Arc<Account>| {
+            let state = account.state();
+            by(&state.limits) != by(limits) || !is_current(&state)
+        };
+        let reopen = found.as_ref().is_none_or(differs);
+        let corrected = found.as_ref().is_some_and(|account| !is_current(&account.state()));
+        // What memory has is in the database, but for what ends meanwhile.
+        if corrected && !self.books.settled(PATIENCE).await {
+            return Err(store::Error::Unavailable("usage cannot be written".into()));
+        }
+        let before = found.as_ref().map(|account| account.balance(now).spent);
         let spent = match limits.counted_by().filter(|_| reopen) {
             Some(window) => self.spent(&holder, (window, limits.epoch), now).await?,
             None => None,
         };
         let Some(account) = found else {
-            let state = State { limits: limits.clone(), ledger: Ledger::opened(spent) };
+            let ledger = Ledger::opened(spent);
+            let state = State { limits: limits.clone(), ledger, corrections };
             let calendar = self.calendar.clone();
             let model = match &holder {
                 Holder::Model(_, model) => Some(model.clone()),
@@ -178,11 +209,16 @@ impl Ledgers {
             self.keep(holder, account.clone(), now);
             return Ok(account);
         };
+        let now_spent = account.balance(now).spent;
         let mut state = account.state();
         state.limits = limits.clone();
         if reopen {
+            let meanwhile = before.map_or(0, |before| now_spent.0.saturating_sub(before.0).max(0));
+            let more = if corrected { meanwhile } else { 0 };
+            let spent = spent.map(|s| Spent { nano: s.nano.saturating_add(more), ..s });
             state.ledger.reopen(spent);
         }
+        state.corrections = corrections;
         drop(state);
         Ok(account)
     }
@@ -207,7 +243,7 @@ impl Ledgers {
             return Ok(Some(spent));
         }
         // What has ended is in the books before they are summed.
-        if !self.books.settled(Duration::from_secs(5)).await {
+        if !self.books.settled(PATIENCE).await {
             return Err(store::Error::Unavailable("usage cannot be written".into()));
         }
         let open = OpenLedger { holder: holder.clone(), began, epoch };
@@ -234,54 +270,6 @@ impl Ledgers {
     }
 }
 
-/// Whose limits bind a key, in the order of their ledgers' names; those of one model apart.
-fn holders(bound: Vec<Bound>) -> Vec<(Holder, String, Limits)> {
-    let mut holders = Vec::new();
-    for (holder, name, limits) in bound {
-        for (model, of_model) in &limits.by_model {
-            let of = Holder::Model(Box::new(holder.clone()), model.clone());
-            holders.push((of, format!("{name} for {model}"), of_model.of_ledger()));
-        }
-        holders.push((holder, name, limits.of_ledger()));
-    }
-    holders.sort_by_cached_key(|(holder, ..)| holder.ledger());
-    holders
-}
-
-fn of_budget<'a>(id: &str, limits: &'a KeptLimits) -> Bound<'a> {
-    (Holder::Budget(id.to_owned()), format!("the budget {id}"), limits)
-}
-
-fn of_app<'a>(app: &str, limits: &'a KeptLimits) -> Bound<'a> {
-    (Holder::App(app.to_owned()), format!("the app {}", App::name_of(app)), limits)
-}
-
-fn bound_by(key: &Key) -> Vec<Bound<'_>> {
-    let named = key.alias.as_deref().unwrap_or(&key.hint);
-    let person = key.owner.shown();
-    let mut bound = vec![
-        (Holder::Key(key.id.clone()), format!("the key {named}"), &key.limits),
-        (Holder::User(key.user.clone()), format!("the person {person}"), &key.owner.limits),
-    ];
-    if let Some(root) = &key.root {
-        let name = "the key that this key was made with".to_owned();
-        bound.push((Holder::Key(root.id.clone()), name, &root.limits));
-    }
-    if let Some(team) = &key.team {
-        let alias = team.alias.as_deref().unwrap_or(team.id.as_str());
-        bound.push((Holder::Team(team.id.clone()), format!("the team {alias}"), &team.limits));
-        let member = Holder::Member(team.id.clone(), key.user.clone());
-        bound.push((member, format!("{person} in the team {alias}"), &team.member_limits));
-    }
-    if let Some(budget) = &key.budget {
-        bound.push(of_budget(&budget.id, &budget.limits));
-    }
-    if let (Some(rules), Some(app)) = (&key.app_rules, &key.app) {
-        bound.push(of_app(&App::rule_of(app), &rules.limits));
-    }
-    bound
-}
-
 impl Account {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -300,14 +288,14 @@ impl Account {
 
     /// Whether a call could begin; nothing is taken.
     pub fn judge(&self, now: Timestamp, ask: Ask) -> Result<(), Broken> {
-        let State { limits, ledger } = &mut *self.state();
+        let State { limits, ledger, .. } = &mut *self.state();
         ledger.judge((limits, &self.calendar), now, ask)
     }
 
     /// What a caller is told beside an answer.
     #[must_use]
     pub fn told(&self, now: Timestamp) -> Told {
-        let State { limits, ledger } = &mut *self.state();
+        let State { limits, ledger, .. } = &mut *self.state();
         let balance = ledger.balance((limits, &self.calendar), now);
         let left =
             |limit: Option<i64>, used: i64| limit.map(|limit| (limit, (limit - used).max(0)));
@@ -323,7 +311,7 @@ impl Account {
 
     #[must_use]
     pub fn balance(&self, now: Timestamp) -> Balance {
-        let State { limits, ledger } = &mut *self.state();
+        let State { limits, ledger, .. } = &mut *self.state();
         ledger.balance((limits, &self.calendar), now)
     }
 }
@@ -339,14 +327,14 @@ impl Reservation {
         let binding = || accounts.iter().filter(|account| account.binds(model));
         let mut states: Vec<_> = binding().map(|account| account.state()).collect();
         for (account, state) in binding().zip(&mut states) {
-            let State { limits, ledger } = &mut **state;
+            let State { limits, ledger, .. } = &mut **state;
             ledger.judge((limits, &account.calendar), now, ask).map_err(|broken| {
                 let account = Arc::clone(account);
                 Refused { account, broken }
             })?;
         }
         let held = binding().zip(&mut states).map(|(account, state)| {
-            let State { limits, ledger } = &mut **state;
+            let State { limits, ledger, .. } = &mut **state;
             (Arc::clone(account), ledger.take((limits, &account.calendar), now, ask))
         });
         Ok(Self(held.collect()))
@@ -361,7 +349,7 @@ impl Reservation {
     ) -> Vec<(String, Timestamp)> {
         let mut booked = Vec::new();
         for (account, held) in self.0.drain(..) {
-            let State { limits, ledger } = &mut *account.state();
+            let State { limits, ledger, .. } = &mut *account.state();
             let rules = (&*limits, &*account.calendar);
             let began = ledger.settle(rules, now, held, (cost, tokens));
             if limits.max_budget.is_some() || limits.soft_budget.is_some() {

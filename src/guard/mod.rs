@@ -3,6 +3,7 @@
 //! A secret is hashed, and the whole hash looked up in memory; what is not there is read from the store once.
 //! Changes come by [`Guard::catch_up`], called after each change of ours and four times a second for those of
 //! others. Never here: what a key may do. That is the caller's of this module.
+mod bound;
 mod caller;
 mod crossed;
 mod key_header;
@@ -147,6 +148,9 @@ impl Guard {
             if let Some((last, _)) = changes.last() {
                 // First the number, then the entries: whoever inserts between the two sees the number.
                 inner.generation.fetch_add(1, Ordering::SeqCst);
+                if changes.iter().any(|(_, change)| *change == Change::Books) {
+                    inner.ledgers.distrust();
+                }
                 for (_, change) in &changes {
                     self.look_after(inner.table.forget(change));
                 }

@@ -81,7 +81,7 @@ impl Table {
             Change::Team(team) => key.team.as_ref().is_some_and(|t| t.id == *team),
             Change::App(app) => key.app.as_deref().map(App::rule_of).as_ref() == Some(app),
             Change::Budget(id) => key.budget.as_ref().is_some_and(|budget| budget.id == *id),
-            Change::All => true,
+            Change::Books | Change::All => true,
         };
         let mut forgotten = Vec::new();
         for shard in &self.0 {

@@ -1,6 +1,6 @@
 //! The books: one row for each call, by its name, which sorts by time.
 use super::{Error, FromRow, Operation, Params, Row, Tx, Value, value::Param};
-use crate::model::{Charge, ChargeId, Labels, Timestamp, Tokens, Units};
+use crate::model::{Charge, ChargeId, Labels, NanoDollars, Timestamp, Tokens, Units};
 
 /// Its sums are the caller's, in the same transaction.
 pub(super) async fn insert(tx: &mut Tx<'_>, id: &ChargeId, charge: &Charge) -> Result<(), Error> {
@@ -139,6 +139,49 @@ pub struct ListCalls {
 pub struct Page {
     pub calls: Vec<Booked>,
     pub next: Option<ChargeId>,
+}
+
+/// So many rows at once are reckoned again.
+const BATCH: i64 = 500;
+
+/// Rows from that one on, the oldest first, of one model or of all; and where the next batch begins.
+pub(super) async fn batch(
+    tx: &mut Tx<'_>,
+    from: &ChargeId,
+    model: Option<&String>,
+) -> Result<(Vec<Booked>, Option<ChargeId>), Error> {
+    let mut rows: Vec<Booked> = tx
+        .all(
+            "SELECT id, at, request, key_id, user_id, team_id, app, model, input_tokens,
+                 output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
+                 audio_input_tokens, image_tokens, reasoning_tokens, audio_output_tokens, cost, price,
+                 estimated, aborted, failed, route, images, audio_ms, characters, searches, tags,
+                 end_user
+             FROM calls WHERE id >= $1 ORDER BY id LIMIT $2",
+            (from, BATCH + 1),
+        )
+        .await?;
+    let more = i64::try_from(rows.len()).is_ok_and(|found| found > BATCH);
+    let next = if more { rows.pop().map(|row| row.id) } else { None };
+    rows.retain(|row| model.is_none_or(|model| row.charge.model == *model));
+    Ok((rows, next))
+}
+
+/// Whether it still cost what it did when it was read.
+pub(super) async fn set_cost(
+    tx: &mut Tx<'_>,
+    row: &Booked,
+    cost: Option<NanoDollars>,
+    price: Option<&String>,
+) -> Result<bool, Error> {
+    let set: Option<(ChargeId,)> = tx
+        .optional(
+            "UPDATE calls SET cost = $2, price = $3
+             WHERE id = $1 AND COALESCE(cost, -1) = COALESCE($4, -1) RETURNING id",
+            (&row.id, cost, price, row.charge.cost),
+        )
+        .await?;
+    Ok(set.is_some())
 }
 
 /// At most so many rows are looked at for one page: a filter that little fits ends pages early, and never walks

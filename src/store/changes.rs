@@ -16,6 +16,8 @@ pub enum Change {
     App(String),
     /// Every key that has this budget.
     Budget(String),
+    /// What calls have cost: ledgers are read anew.
+    Books,
     /// More than can be named.
     All,
 }
@@ -27,6 +29,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, change: &Change, at: Timestamp) -> R
         Change::Team(id) => ("team", id.as_str()),
         Change::App(id) => ("app", id.as_str()),
         Change::Budget(id) => ("budget", id.as_str()),
+        Change::Books => ("books", ""),
         Change::All => ("all", ""),
     };
     tx.run("UPDATE change_counter SET last = last + 1 WHERE name = 'changes'", ()).await?;
@@ -76,6 +79,7 @@ impl Operation for ChangesAfter {
                 "app" => Change::App(id),
                 "budget" => Change::Budget(id),
                 // Also what a newer server says.
+                "books" => Change::Books,
                 _ => Change::All,
             };
             (seq, change)

@@ -56,6 +56,24 @@ pub(super) async fn add<'a>(
     Ok(())
 }
 
+/// What one call cost was another sum.
+pub(super) async fn correct(
+    tx: &mut Tx<'_>,
+    charge: &Charge,
+    (nano, unpriced): (i64, i64),
+) -> Result<(), Error> {
+    let tags = charge.labels.tags.iter().map(|tag| (Kind::Tag, tag));
+    for (kind, label) in tags.chain(charge.labels.end_user.iter().map(|u| (Kind::EndUser, u))) {
+        tx.run(
+            "UPDATE label_usage SET cost = cost + $5, unpriced_calls = unpriced_calls + $6
+             WHERE kind = $1 AND label = $2 AND day = $3 AND user_id = $4",
+            (kind.name(), label, charge.at.day(), &charge.user, nano, unpriced),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
 impl Params for ((Kind, &str, i64, &str), Usage) {
     fn into_values(self) -> Vec<Value> {
         let ((kind, label, day, user), usage) = self;

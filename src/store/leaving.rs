@@ -164,7 +164,9 @@ async fn standing(tx: &mut Tx<'_>, of: &Change) -> Result<Value, Error> {
                 |(blocked, reason)| json!({"blocked": blocked, "block_reason": reason}),
             ))
         }
-        Change::Key(_) | Change::App(_) | Change::Budget(_) | Change::All => Ok(Value::Null),
+        Change::Key(_) | Change::App(_) | Change::Budget(_) | Change::Books | Change::All => {
+            Ok(Value::Null)
+        }
     }
 }
 

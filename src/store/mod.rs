@@ -39,6 +39,7 @@ mod migrate;
 pub mod polls;
 mod postgres;
 pub mod requests;
+pub mod rerate;
 mod retired_ids;
 pub mod sessions;
 pub mod sign_in;
