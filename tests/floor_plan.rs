@@ -32,7 +32,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     // `check --online` asks providers, and `user add` hashes a password: docs/why.md.
-    ("cli", &["model", "world", "config", "store", "alerts", "idp", "app"]),
+    ("cli", &["model", "world", "config", "store", "alerts", "idp", "web", "app"]),
 ];
 
 /// `model` decides; it never touches the world.

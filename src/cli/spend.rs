@@ -2,7 +2,11 @@
 use super::{failure::Failure, opened::Opened, table};
 use crate::{
     model::Timestamp,
-    store::activity::{By, Share, Spend as Sums},
+    store::{
+        activity::{By, Share, Spend as Sums},
+        slices::{ByDayAndWhom, Cell, Slice},
+    },
+    web,
 };
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -26,9 +30,15 @@ pub(super) struct Spend {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
     limit: i64,
     /// One JSON object a line
-    #[arg(long)]
+    #[arg(long, conflicts_with = "csv")]
     json: bool,
+    /// CSV for a spreadsheet: a line for each day, and model, of each of them; all, whatever --limit says
+    #[arg(long)]
+    csv: bool,
 }
+
+/// More is no report.
+const MOST_ROWS: i64 = 1_000_000;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Whose {
@@ -53,6 +63,14 @@ impl Spend {
         if from > to {
             return Err(Failure::usage("--from must not be after --to"));
         }
+        if self.csv {
+            let slice = Slice { from, to, ..Slice::default() };
+            let cut = ByDayAndWhom { slice, by: self.by.column(), limit: MOST_ROWS };
+            let cells = opened.store.read(cut).await?;
+            let rows: Vec<_> = cells.iter().map(|cell| self.as_cells(cell)).collect();
+            print!("{}", web::csv(&rows));
+            return Ok(());
+        }
         let sums = Sums { by: self.by.column(), from, to, limit: self.limit };
         let shares = opened.store.read(sums).await?;
         if self.json {
@@ -65,6 +83,25 @@ impl Spend {
         let head = [self.by.name(), "CALLS", "TOKENS IN", "TOKENS OUT", "COST"];
         table::print(&head, &rows);
         Ok(())
+    }
+
+    fn as_cells(&self, cell: &Cell) -> Vec<(String, serde_json::Value)> {
+        let (whose, usage) = (self.by.name().to_lowercase(), &cell.usage);
+        let date = Timestamp(cell.day.saturating_mul(86_400)).date();
+        let mut cells = vec![("date".to_owned(), json!(date)), (whose.clone(), json!(cell.of))];
+        if whose != "model" {
+            cells.push(("model".to_owned(), json!(cell.model)));
+        }
+        for (name, value) in [
+            ("cost", json!(usage.cost.to_string())),
+            ("calls", json!(usage.calls)),
+            ("input_tokens", json!(usage.input_tokens)),
+            ("output_tokens", json!(usage.output_tokens)),
+            ("unpriced_calls", json!(usage.unpriced_calls)),
+        ] {
+            cells.push((name.to_owned(), value));
+        }
+        cells
     }
 
     fn as_json(&self, share: &Share) -> serde_json::Value {

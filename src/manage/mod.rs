@@ -6,6 +6,7 @@ mod audit;
 mod body;
 mod budget;
 mod chosen_id;
+mod csv;
 mod cursor;
 mod key;
 mod limits;
@@ -88,4 +89,5 @@ pub fn routes() -> Router<Manage> {
         .merge(app::routes())
         .merge(spend::routes())
         .route("/audit/logs", get(audit::get))
+        .layer(axum::middleware::from_fn(csv::layer))
 }

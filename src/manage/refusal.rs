@@ -21,6 +21,8 @@ pub enum Refusal {
     #[from(skip)]
     BadRequest(String),
     TooLarge,
+    /// `format=csv` of what is no list.
+    NoTable,
     /// What the key may not do.
     #[from(skip)]
     Forbidden(&'static str),
@@ -73,6 +75,10 @@ impl IntoResponse for Refusal {
             Self::TooLarge => {
                 let message = "The body is larger than 2 MB.".to_owned();
                 (StatusCode::PAYLOAD_TOO_LARGE, "bad_request", None, message)
+            }
+            Self::NoTable => {
+                let message = "Only lists are served as CSV.".to_owned();
+                (StatusCode::NOT_ACCEPTABLE, "bad_request", Some("format".into()), message)
             }
             Self::Forbidden(message) => {
                 (StatusCode::FORBIDDEN, "auth_error", None, message.to_owned())

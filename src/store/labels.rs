@@ -2,7 +2,7 @@
 use super::{
     Error, FromRow, Operation, Params, Row, Tx, Value, usage::usage_sums, value::Param as _,
 };
-use crate::model::{Charge, Usage, UserId};
+use crate::model::{Charge, Usage};
 use std::collections::BTreeMap;
 
 /// What a label is.
@@ -94,39 +94,39 @@ impl Params for ((Kind, &str, i64, &str), Usage) {
     }
 }
 
-/// What was used under each label in those days, the dearest first.
+/// What was used under each label, day by day.
 #[derive(Debug, Clone)]
-pub struct SpendByLabel {
+pub struct LabelsByDay {
     pub kind: Kind,
     pub from: i64,
     pub to: i64,
     /// Only this person's calls.
-    pub user: Option<UserId>,
+    pub user: Option<String>,
     pub limit: i64,
 }
 
-struct Labelled(String, Usage);
+struct Labelled(i64, String, Usage);
 
 impl FromRow for Labelled {
     fn from_row(row: &mut Row) -> Result<Self, Error> {
-        Ok(Self(row.take()?, Usage::from_row(row)?))
+        Ok(Self(row.take()?, row.take()?, Usage::from_row(row)?))
     }
 }
 
 macro_rules! by_label {
     ($whose:literal) => {
         concat!(
-            "SELECT label, ",
+            "SELECT day, label, ",
             usage_sums!(),
             " FROM label_usage WHERE kind = $1 AND day >= $2 AND day <= $3",
             $whose,
-            " GROUP BY label ORDER BY SUM(cost) DESC, SUM(calls) DESC, label LIMIT $4"
+            " GROUP BY day, label ORDER BY day, label LIMIT $4"
         )
     };
 }
 
-impl Operation for SpendByLabel {
-    type Output = Vec<(String, Usage)>;
+impl Operation for LabelsByDay {
+    type Output = Vec<(i64, String, Usage)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
         let (kind, from, to, limit) = (self.kind.name(), self.from, self.to, self.limit);
@@ -136,6 +136,6 @@ impl Operation for SpendByLabel {
                 tx.all(by_label!(" AND user_id = $5"), (kind, from, to, limit, user)).await?
             }
         };
-        Ok(rows.into_iter().map(|Labelled(label, usage)| (label, usage)).collect())
+        Ok(rows.into_iter().map(|Labelled(day, label, usage)| (day, label, usage)).collect())
     }
 }

@@ -44,6 +44,7 @@ mod retired_ids;
 pub mod sessions;
 pub mod sign_in;
 pub mod signins;
+pub mod slices;
 pub mod spent;
 mod sqlite;
 pub mod sweep;

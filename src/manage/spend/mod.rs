@@ -1,6 +1,7 @@
-//! `/spend/logs` and `…/daily/activity`: the books, call by call and day by day.
+//! `/spend/logs`, `/global/spend/report` and `…/daily/activity`: the books, call by call and day by day.
 mod activity;
 mod logs;
+mod report;
 
 use super::{Actor, Manage, Refusal};
 use crate::model::Timestamp;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 pub(super) fn routes() -> Router<Manage> {
     Router::new()
         .route("/spend/logs", get(logs::get))
+        .route("/global/spend/report", get(report::get))
         .route("/user/daily/activity", get(activity::of_user))
         .route("/team/daily/activity", get(activity::of_team))
         .route("/key/daily/activity", get(activity::of_key))

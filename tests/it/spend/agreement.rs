@@ -3,6 +3,7 @@
 use super::PRICED;
 use crate::support::{Gate, MASTER_KEY, Slow, soon};
 use futures_util::StreamExt as _;
+use reqwest::multipart::Form;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -26,20 +27,61 @@ enum Kind {
     Silent,
 }
 
-const MIX: [(&str, bool, &str, Kind); 12] = [
-    ("priced", false, "Hello", Kind::Whole),
-    ("priced", true, "Hello", Kind::Whole),
-    ("claude-priced", false, "Hello", Kind::Whole),
-    ("claude-priced", true, "Hello", Kind::Whole),
-    ("priced", true, "endless", Kind::Aborted),
-    ("priced", true, "Hello", Kind::Whole),
-    ("claude-priced", true, "endless", Kind::Aborted),
-    ("priced", true, "cut 3", Kind::Broken),
-    ("claude-priced", true, "cut 4", Kind::Broken),
-    ("priced", false, "quota", Kind::Refused),
-    ("priced", true, "no usage", Kind::Silent),
-    ("priced", false, "Hello", Kind::Whole),
+use Kind::{Aborted, Broken, Refused, Silent, Whole};
+
+/// By which route, whether it streams, and what it is to do.
+const MIX: [(&str, bool, &str, Kind); 33] = [
+    ("chat/completions", false, "Hello", Whole),
+    ("chat/completions", true, "Hello", Whole),
+    ("messages", false, "Hello", Whole),
+    ("messages", true, "Hello", Whole),
+    ("chat/completions", true, "endless", Aborted),
+    ("chat/completions", true, "Hello", Whole),
+    ("messages", true, "endless", Aborted),
+    ("chat/completions", true, "cut 3", Broken),
+    ("messages", true, "cut 4", Broken),
+    ("chat/completions", false, "quota", Refused),
+    ("chat/completions", true, "no usage", Silent),
+    ("responses", false, "Hello", Whole),
+    ("responses", true, "Hello", Whole),
+    ("responses", true, "endless", Aborted),
+    ("responses", true, "cut 4", Broken),
+    ("responses", true, "fails", Broken),
+    ("responses", false, "quota", Refused),
+    ("responses", true, "no usage", Silent),
+    ("completions", false, "Hello", Whole),
+    ("completions", true, "Hello", Whole),
+    ("completions", true, "cut 2", Broken),
+    ("embeddings", false, "Hello", Whole),
+    ("embeddings", false, "no usage", Silent),
+    ("images/generations", false, "Hello", Whole),
+    ("images/generations", true, "Hello", Whole),
+    ("images/generations", true, "cut 1", Broken),
+    ("images/generations", false, "quota", Refused),
+    ("audio/speech", false, "Hello", Whole),
+    ("audio/transcriptions", false, "Hello", Whole),
+    ("audio/transcriptions", false, "no usage", Silent),
+    ("rerank", false, "Hello", Whole),
+    ("rerank", false, "no usage", Silent),
+    ("moderations", false, "Hello", Silent),
 ];
+
+/// The model of a route, which member says what to do, and what the upstream counts of one whole answer: tokens, and
+/// images, milliseconds, characters and searches.
+fn of_route(path: &str) -> (&'static str, &'static str, (i64, [i64; 4])) {
+    match path {
+        "messages" => ("claude-priced", "messages", (18, [0; 4])),
+        "chat/completions" => ("priced", "messages", (18, [0; 4])),
+        "responses" => ("priced", "input", (18, [0; 4])),
+        "completions" => ("priced", "prompt", (18, [0; 4])),
+        "embeddings" => ("priced", "input", (9, [0; 4])),
+        "images/generations" => ("priced", "prompt", (120, [1, 0, 0, 0])),
+        "audio/speech" => ("voice", "input", (0, [0, 0, 5, 0])),
+        "audio/transcriptions" => ("ear", "prompt", (0, [0, 3_000, 0, 0])),
+        "rerank" => ("judge", "query", (0, [0, 0, 0, 2])),
+        _ => ("priced", "input", (0, [0; 4])),
+    }
+}
 
 /// How many there were of each kind, as the callers saw it.
 #[derive(Default)]
@@ -55,19 +97,29 @@ impl Seen {
     }
 
     async fn call(&self, gate: &Gate, key: &str, number: usize) {
-        let (model, stream, words, kind) = MIX[number % MIX.len()];
-        let path =
-            if model.starts_with("claude") { "/v1/messages" } else { "/v1/chat/completions" };
-        let body = json!({"model": model, "stream": stream, "max_tokens": 20,
-            "messages": [{"role": "user", "content": words}]});
-        let request = gate.client.post(format!("{}{path}", gate.url)).bearer_auth(key).json(&body);
-        let answer = request.send().await.unwrap();
+        let (path, stream, words, kind) = MIX[number % MIX.len()];
+        let (model, member, _) = of_route(path);
+        let request = gate.client.post(format!("{}/v1/{path}", gate.url)).bearer_auth(key);
+        let answer = if path == "audio/transcriptions" {
+            let form = Form::new().text("model", model).text(member, words);
+            request.multipart(form.part("file", crate::routes::file(crate::routes::wav()))).send()
+        } else {
+            let said = json!([{"role": "user", "content": words}]);
+            let said = if member == "messages" { said } else { json!(words) };
+            let mut body =
+                json!({"model": model, "stream": stream, "max_tokens": 20, member: said});
+            if path == "responses" {
+                body["max_output_tokens"] = json!(20);
+            }
+            request.json(&body).send()
+        };
+        let answer = answer.await.unwrap();
         let status = answer.status().as_u16();
         if status == 503 {
             self.not_taken.fetch_add(1, Ordering::SeqCst);
             return;
         }
-        assert_eq!(status, if kind == Kind::Refused { 429 } else { 200 }, "{words}");
+        assert_eq!(status, if kind == Kind::Refused { 429 } else { 200 }, "{path} {words}");
         if kind == Kind::Aborted {
             let mut events = answer.bytes_stream();
             events.next().await.unwrap().unwrap();
@@ -97,6 +149,7 @@ struct Rows {
     failed: usize,
     estimated: usize,
     tokens: i64,
+    units: [i64; 4],
     cost: i64,
     by_model: BTreeMap<String, i64>,
 }
@@ -116,6 +169,10 @@ async fn rows(gate: &Gate) -> Rows {
                 _ => {
                     rows.whole += 1;
                     rows.tokens += row["total_tokens"].as_i64().unwrap();
+                    let units = ["images", "audio_milliseconds", "characters", "search_units"];
+                    for (sum, unit) in rows.units.iter_mut().zip(units) {
+                        *sum += row[unit].as_i64().unwrap();
+                    }
                 }
             }
             rows.cost += nano(&row["cost"]);
@@ -151,11 +208,47 @@ async fn bound_key(gate: &Gate) -> String {
     post("/key/generate", key).await["key"].as_str().unwrap().to_owned()
 }
 
+/// What the upstream counted, by route, whether it streamed, and what it was to do.
+struct Counts(BTreeMap<(String, bool, String), usize>);
+
+impl Counts {
+    fn all(&self) -> usize {
+        self.0.values().sum()
+    }
+
+    /// Each with its route, and what it was to do.
+    fn places(&self) -> impl Iterator<Item = (&str, Kind, usize)> {
+        self.0.iter().map(|((path, stream, words), count)| {
+            let path = path.trim_start_matches("/v1/");
+            let mix =
+                MIX.iter().find(|mix| (mix.0, mix.1, mix.2) == (path, *stream, words.as_str()));
+            (path, mix.unwrap_or_else(|| panic!("{path} {stream} {words}")).3, *count)
+        })
+    }
+
+    fn counted(&self, kind: Kind) -> usize {
+        self.places().filter(|(_, own, _)| *own == kind).map(|(.., count)| count).sum()
+    }
+
+    /// Tokens and units of all whole answers.
+    fn used(&self) -> (i64, [i64; 4]) {
+        let (mut tokens, mut units) = (0, [0; 4]);
+        for (path, _, count) in self.places().filter(|(_, kind, _)| *kind == Whole) {
+            let (of_tokens, of_units) = of_route(path).2;
+            let count = i64::try_from(count).unwrap();
+            tokens += of_tokens * count;
+            units.iter_mut().zip(of_units).for_each(|(sum, unit)| *sum += unit * count);
+        }
+        (tokens, units)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_mixed_calls_leave_upstream_rows_sums_and_budgets_in_exact_agreement() {
     let asked = std::env::vars().find(|(name, _)| name == "GATEKEY_TEST_CALLS");
     let calls: usize = asked.map_or(2_000, |(_, calls)| calls.parse().unwrap());
-    let gate = Gate::with("spend_agreement", &format!("server.usage_queue = 48\n{PRICED}")).await;
+    let settings = format!("server.usage_queue = 48\n{PRICED}\n{}", crate::routes::UNITS);
+    let gate = Gate::with("spend_agreement", &settings).await;
     gate.upstream.known.lock().unwrap().only_counts = true;
     let key = bound_key(&gate).await;
     let (seen, slow) = (Arc::new(Seen::default()), Slow::database(&gate));
@@ -175,22 +268,20 @@ async fn many_mixed_calls_leave_upstream_rows_sums_and_budgets_in_exact_agreemen
 
     let (rows, info) =
         (rows(&gate).await, gate.get("/key/info", &key).await.json()["info"].clone());
-    let counts = gate.upstream.known.lock().unwrap().counts.clone();
-    let upstream = |words: &str| -> usize {
-        counts.iter().filter(|((_, _, said), _)| said == words).map(|(_, count)| count).sum()
-    };
+    let upstream = Counts(gate.upstream.known.lock().unwrap().counts.clone());
+    let counted = |kind: Kind| upstream.counted(kind);
     // The callers' count is the upstream's, call by call.
-    assert_eq!(upstream("Hello"), seen.of(Kind::Whole));
-    assert_eq!(upstream("endless"), seen.of(Kind::Aborted));
-    assert_eq!(upstream("cut 3") + upstream("cut 4"), seen.of(Kind::Broken));
-    assert_eq!(counts.values().sum::<usize>() + seen.not_taken.load(Ordering::SeqCst), calls);
-    // And the rows', with the tokens of all that it counted.
-    assert_eq!((rows.whole, rows.aborted), (upstream("Hello"), upstream("endless")), "{rows:?}");
-    assert_eq!(rows.failed, upstream("cut 3") + upstream("cut 4"), "{rows:?}");
-    assert_eq!(rows.tokens, 18 * i64::try_from(upstream("Hello")).unwrap());
-    assert!(rows.estimated >= upstream("no usage"), "{rows:?}");
-    let booked = rows.whole + rows.aborted + rows.failed + upstream("no usage");
-    assert_eq!(booked + upstream("quota"), counts.values().sum::<usize>());
+    for kind in [Whole, Aborted, Broken, Refused, Silent] {
+        assert_eq!(counted(kind), seen.of(kind), "{kind:?}");
+    }
+    assert_eq!(upstream.all() + seen.not_taken.load(Ordering::SeqCst), calls);
+    // And the rows', with the tokens and units of all that it counted.
+    assert_eq!((rows.whole, rows.aborted), (counted(Whole), counted(Aborted)), "{rows:?}");
+    assert_eq!(rows.failed, counted(Broken), "{rows:?}");
+    assert_eq!((rows.tokens, rows.units), upstream.used(), "{rows:?}");
+    assert!(rows.estimated >= counted(Silent), "{rows:?}");
+    let booked = rows.whole + rows.aborted + rows.failed + counted(Silent);
+    assert_eq!(booked + counted(Refused), upstream.all());
     // Sums of the key, of the days, and every ledger.
     assert_eq!(info["usage"]["calls"], json!(booked));
     assert_eq!(nano(&info["usage"]["cost"]), rows.cost);

@@ -5,6 +5,7 @@ mod logs;
 mod outage;
 mod page;
 mod prices;
+mod report;
 mod rerate;
 
 use crate::support::{Gate, MASTER_KEY, Seen};

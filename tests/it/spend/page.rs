@@ -29,7 +29,7 @@ async fn an_admin_sees_what_was_spent_by_whom_and_on_what_and_nobody_else_does()
     let id = info["user_id"].as_str().unwrap();
     gate.manage("/user/update", MASTER_KEY, json!({"user_id": id, "max_budget": 1})).await;
     let all = root.get("/spend").await;
-    let link = format!("/spend?by=user&#38;of={id}");
+    let link = format!("/spend?from=2026-12-18&#38;to=2027-01-16&#38;person={id}");
     shows(&all, &["ada@acme.example", &link, "$0.00033", "3 calls", "most of it on 16 January"]);
     assert!(all.body.contains("<svg") && !all.body.contains("<script"));
     let one = root.get(&format!("/spend?by=user&of={id}")).await;
@@ -42,7 +42,7 @@ async fn an_admin_sees_what_was_spent_by_whom_and_on_what_and_nobody_else_does()
             "$0.00033 of $1.00 spent",
         ],
     );
-    shows(&root.get("/spend?by=model").await, &["by=model&#38;of=claude-priced", "$0.00014"]);
+    shows(&root.get("/spend?by=model").await, &["model=claude-priced", "$0.00014"]);
     shows(&root.get("/spend?by=team").await, &["no team"]);
     shows(&root.get("/spend?by=app").await, &["This browser"]);
     shows(&root.get("/spend?by=key").await, &["of ada@acme.example"]);
