@@ -1,7 +1,7 @@
 //! What a call asks for, as far as it can be counted before there is an answer; and what is booked of a route whose
 //! upstream does not say what it used.
 use super::{estimate::Prompt, form::Form, heard::Heard, members::MOST_CHOICES, request::Head};
-use crate::model::{Facts, Route, Tokens, Units};
+use crate::model::{Facts, Price, Route, Tokens, Units};
 use bytes::Bytes;
 
 /// Where nobody says how long a model's answers may become.
@@ -185,6 +185,19 @@ impl Asked {
     /// Whether all of the question has left. What has not is nothing that an upstream bills.
     pub(super) fn has_left(&self) -> bool {
         self.heard.as_ref().is_none_or(Heard::is_whole)
+    }
+}
+
+/// What a price asks for: the rest is not estimated where an upstream does not say it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needs {
+    pub(super) tokens: bool,
+    pub(super) seconds: bool,
+}
+
+impl Needs {
+    pub(super) fn of(price: &Price) -> Self {
+        Self { tokens: price.is_by_tokens(), seconds: price.per_second.is_some() }
     }
 }
 

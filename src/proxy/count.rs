@@ -1,19 +1,6 @@
 //! From what an upstream said, and what passed, to what is booked.
 use super::{meter::Meter, said::Said, usage::Reported, wire::Flow};
-use crate::model::{Amount, Price, Route, Tokens, Units};
-
-/// What a price asks for: the rest is not estimated where an upstream does not say it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Needs {
-    tokens: bool,
-    seconds: bool,
-}
-
-impl Needs {
-    pub(super) fn of(price: &Price) -> Self {
-        Self { tokens: price.is_by_tokens(), seconds: price.per_second.is_some() }
-    }
-}
+use crate::model::{Amount, Route, Tokens, Units};
 
 /// What was used, and whether a number is ours.
 pub(super) struct Counted {

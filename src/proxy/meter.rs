@@ -1,7 +1,6 @@
 //! The side tap: reads what an answer used while its bytes go on.
 use super::{
-    asked::Asked,
-    count::Needs,
+    asked::{Asked, Needs},
     estimate::Produced,
     said::Said,
     sse::{self, Events},

@@ -1,5 +1,5 @@
 //! What was used by day, and by whom: read from the sums, never from the calls themselves.
-use super::{Error, FromRow, Operation, Row, Tx, usage::usage_sums};
+use super::{Error, FromRow, Operation, Row, Tx, sums::usage_sums};
 use crate::model::Usage;
 
 /// Whose.

@@ -4,7 +4,7 @@ use super::{
     audit::{self, Act},
     keys_end::{self, Which},
     keys_list::NewestKeys,
-    usage::usage_sums,
+    sums::usage_sums,
 };
 use crate::model::{GrantId, Hash, Key, Timestamp, Usage, UserId};
 use std::collections::BTreeMap;

@@ -177,7 +177,7 @@ pub(super) async fn set_cost(
     let set: Option<(ChargeId,)> = tx
         .optional(
             "UPDATE calls SET cost = $2, price = $3
-             WHERE id = $1 AND COALESCE(cost, -1) = COALESCE($4, -1) RETURNING id",
+             WHERE id = $1 AND COALESCE(cost, -1) = COALESCE(CAST($4 AS BIGINT), -1) RETURNING id",
             (&row.id, cost, price, row.charge.cost),
         )
         .await?;

@@ -1,6 +1,6 @@
 //! Sums by label: one row per label, day and person, added to in the transaction that writes the calls.
 use super::{
-    Error, FromRow, Operation, Params, Row, Tx, Value, usage::usage_sums, value::Param as _,
+    Error, FromRow, Operation, Params, Row, Tx, Value, sums::usage_sums, value::Param as _,
 };
 use crate::model::{Charge, Usage};
 use std::collections::BTreeMap;

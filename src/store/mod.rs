@@ -47,6 +47,7 @@ pub mod signins;
 pub mod slices;
 pub mod spent;
 mod sqlite;
+mod sums;
 pub mod sweep;
 pub mod teams;
 mod tx;

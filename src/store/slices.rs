@@ -1,5 +1,5 @@
 //! What was used in some days by whoever fits, cut by day, by whom, and by model: read from the sums.
-use super::{Error, FromRow, Operation, Row, Tx, activity::By, activity::Share, usage::usage_sums};
+use super::{Error, FromRow, Operation, Row, Tx, activity::By, activity::Share, sums::usage_sums};
 use crate::model::Usage;
 
 /// Whose; what is not named fits all.

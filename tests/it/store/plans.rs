@@ -25,6 +25,13 @@ fn statements(file: &str) -> Vec<String> {
             format!("SELECT day FROM usage {whole} {literal} GROUP BY day, model")
         } else if before.ends_with(" by!(") {
             format!("SELECT {literal} FROM usage WHERE day >= $1 AND day <= $2 GROUP BY {literal}")
+        } else if before.ends_with("by_label!(") {
+            let whole = "WHERE kind = $1 AND day >= $2 AND day <= $3";
+            format!("SELECT SUM(cost) FROM label_usage {whole} {literal} GROUP BY day, label")
+        } else if before.ends_with("by_whom!(") {
+            let whole =
+                "WHERE day >= $1 AND day <= $2 AND (CAST($3 AS TEXT) IS NULL OR key_id = $3)";
+            format!("SELECT {literal} FROM usage {whole} GROUP BY {literal}")
         } else if before.ends_with("page!(") {
             format!("SELECT id FROM calls WHERE id >= $1 AND id < $2 {literal} ORDER BY id DESC")
         } else if before.ends_with("since!(") {
@@ -65,6 +72,8 @@ async fn nothing_scans_a_table_that_grows() {
     for file in [
         "accounts",
         "activity",
+        "alerts",
+        "answers",
         "app_rules",
         "apps",
         "audit",
@@ -78,15 +87,18 @@ async fn nothing_scans_a_table_that_grows() {
         "keys_change",
         "keys_end",
         "keys_list",
+        "labels",
         "leaving",
         "member_limits",
         "members",
         "polls",
         "requests",
+        "rerate",
         "retired_ids",
         "sessions",
         "sign_in",
         "signins",
+        "slices",
         "spent",
         "sweep",
         "teams",
