@@ -22,10 +22,11 @@ use tokio_util::sync::CancellationToken;
 /// The specification advises 15 to 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Longer than an attempt takes: then another server may try.
-const LEASE: i64 = 60;
+const LEASE: i64 = 90;
 /// What is due is looked for so often.
 const LOOK: Duration = Duration::from_secs(1);
-const AT_ONCE: i64 = 20;
+/// So few that a lease outlives them all.
+const AT_ONCE: i64 = 3;
 /// Seconds before each further attempt; after the last it is given up: about a day and a half.
 const PAUSES: [i64; 9] = [5, 30, 120, 600, 1_800, 7_200, 18_000, 36_000, 57_600];
 
@@ -123,7 +124,7 @@ impl Sender {
         let outcome = send(&self.outbound, &self.config, (&id, &body), self.clock.now()).await;
         let now = self.clock.now();
         let gone = outcome == Outcome::Refused(StatusCode::GONE);
-        let mut note = NoteAlert { id, next_at: None, told_at: None };
+        let mut note = NoteAlert { id, tries, next_at: None, told_at: None };
         if let Outcome::Arrived(_) = outcome {
             note.told_at = Some(now);
             self.count(|inner| _ = inner.counts.sent.fetch_add(1, Ordering::Relaxed));

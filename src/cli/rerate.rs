@@ -33,20 +33,57 @@ impl Verb {
         if let Some(model) = self.model.as_ref().filter(|model| !tariffs.contains_key(*model)) {
             return Err(Failure::failed(format!("the settings have no [[model]] {model:?}")));
         }
-        let mut rerate = Rerate {
+        let rerate = Rerate {
             from: ChargeId::first_at(at),
             tariffs: tariffs.into(),
             model: self.model.clone(),
             apply: self.apply,
+            at: opened.clock.now(),
         };
+        if self.apply {
+            self.note(&opened, format!("from {}: begun", self.from)).await?;
+        }
+        let by_model = self.all(&opened, rerate).await?;
+        self.tell(&by_model);
+        if self.apply {
+            let all = by_model.values().fold(Difference::default(), |mut sum, of| {
+                sum += *of;
+                sum
+            });
+            let (changed, rows) = (all.changed, all.rows);
+            let difference = signed(all.after - all.before);
+            let detail = format!(
+                "from {}: {changed} of {rows} calls, a difference of {difference}",
+                self.from
+            );
+            self.note(&opened, detail).await?;
+        }
+        Ok(())
+    }
+
+    /// Batch by batch, telling how far it is.
+    async fn all(
+        &self,
+        opened: &Opened,
+        mut rerate: Rerate,
+    ) -> Result<BTreeMap<String, Difference>, Failure> {
         let mut by_model: BTreeMap<String, Difference> = BTreeMap::new();
         let mut told = 0;
         loop {
             // A dry run only reads.
             let done = if self.apply {
-                opened.store.write(rerate.clone()).await?
+                opened.store.write(rerate.clone()).await
             } else {
-                opened.store.read(rerate.clone()).await?
+                opened.store.read(rerate.clone()).await
+            };
+            let done = match done {
+                Ok(done) => done,
+                Err(error) => {
+                    self.tell(&by_model);
+                    return Err(Failure::failed(format!(
+                        "stopped: {error}; what is shown above stands, and the same command goes on"
+                    )));
+                }
             };
             for (model, difference) in done.by_model {
                 *by_model.entry(model).or_default() += difference;
@@ -58,26 +95,14 @@ impl Verb {
             }
             match done.next {
                 Some(next) => rerate.from = next,
-                None => break,
+                None => return Ok(by_model),
             }
         }
-        self.tell(&by_model);
-        let all = by_model.values().fold(Difference::default(), |mut sum, of| {
-            sum += *of;
-            sum
-        });
-        if self.apply && all.changed > 0 {
-            let detail = format!(
-                "from {}: {} of {} calls, {} more",
-                self.from,
-                all.changed,
-                all.rows,
-                signed(all.after - all.before)
-            );
-            let (model, act) = (self.model, opened.act());
-            opened.store.write(NoteRerate { detail, model, act }).await?;
-        }
-        Ok(())
+    }
+
+    async fn note(&self, opened: &Opened, detail: String) -> Result<(), Failure> {
+        let (model, act) = (self.model.clone(), opened.act());
+        Ok(opened.store.write(NoteRerate { detail, model, act }).await?)
     }
 
     fn tell(&self, by_model: &BTreeMap<String, Difference>) {

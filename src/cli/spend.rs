@@ -67,6 +67,10 @@ impl Spend {
             let slice = Slice { from, to, ..Slice::default() };
             let cut = ByDayAndWhom { slice, by: self.by.column(), limit: MOST_ROWS };
             let cells = opened.store.read(cut).await?;
+            if i64::try_from(cells.len()).is_ok_and(|rows| rows >= MOST_ROWS) {
+                let text = format!("there are {MOST_ROWS} lines or more: ask for fewer days");
+                return Err(Failure::failed(text));
+            }
             let rows: Vec<_> = cells.iter().map(|cell| self.as_cells(cell)).collect();
             print!("{}", web::csv(&rows));
             return Ok(());

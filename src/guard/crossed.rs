@@ -6,7 +6,7 @@ use crate::{
 };
 use serde_json::json;
 
-/// After a call of that cost, or with the highest share alone where a ledger has just been opened.
+/// After a call of that cost; or of all that was spent, where a ledger has just been read: what was told is told.
 pub(super) fn tell(
     alerts: &Alerts,
     account: &Account,
@@ -19,14 +19,14 @@ pub(super) fn tell(
     let before = cost.map_or(0, |cost| spent.0.saturating_sub(cost.0));
     let share = |share: &i64| i64::try_from(i128::from(limit.0) * i128::from(*share) / 100);
     let reached = |of: &&i64| share(of).is_ok_and(|nano| before < nano && nano <= spent.0);
-    let only = if cost.is_some() { usize::MAX } else { 1 };
-    for share in alerts.shares().iter().rev().filter(reached).take(only) {
+    for share in alerts.shares().iter().filter(reached) {
         let ledger = account.holder.ledger();
         let began = balance.began.unwrap_or(Timestamp(0));
         let counted = account.holder.ledger_of(limits.epoch);
         alerts.raise(Alert {
             kind: AlertKind::BudgetThreshold,
-            once: format!("budget {counted} {} {share}", began.0),
+            // Another limit is another budget: what is topped up is told of again.
+            once: format!("budget {counted} {} {} {share}", began.0, limit.0),
             at: now,
             data: json!({
                 "ledger": ledger,

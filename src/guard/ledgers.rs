@@ -185,11 +185,11 @@ impl Ledgers {
         };
         let reopen = found.as_ref().is_none_or(differs);
         let corrected = found.as_ref().is_some_and(|account| !is_current(&account.state()));
-        // What memory has is in the database, but for what ends meanwhile.
+        // What memory has is in the database after that; what ends meanwhile counts twice rather than not at all.
+        let before = found.as_ref().map(|account| account.balance(now).spent);
         if corrected && !self.books.settled(PATIENCE).await {
             return Err(store::Error::Unavailable("usage cannot be written".into()));
         }
-        let before = found.as_ref().map(|account| account.balance(now).spent);
         let spent = match limits.counted_by().filter(|_| reopen) {
             Some(window) => self.spent(&holder, (window, limits.epoch), now).await?,
             None => None,
@@ -220,6 +220,7 @@ impl Ledgers {
         }
         state.corrections = corrections;
         drop(state);
+        crossed::tell(&self.alerts, &account, (limits, &account.balance(now)), None, now);
         Ok(account)
     }
 

@@ -140,6 +140,7 @@ impl Guard {
             };
             if gap {
                 inner.generation.fetch_add(1, Ordering::SeqCst);
+                inner.ledgers.distrust();
                 self.look_after(inner.table.forget(&Change::All));
                 if first.is_none() {
                     *seen = inner.store.read(LastChange).await?;

@@ -16,7 +16,11 @@ const LONGEST: usize = 256 << 20;
 /// Under one of these names a list keeps its rows.
 const LISTS: [&str; 7] = ["data", "results", "keys", "users", "teams", "budgets", "audit_logs"];
 
-/// Rows that are better as a table than those of the answer itself.
+/// In a request: CSV is wanted of it.
+#[derive(Clone, Copy)]
+pub(super) struct AsCsv;
+
+/// In an answer to such a one: rows that are better as a table than its JSON is.
 #[derive(Clone)]
 pub(super) struct Rows(pub(super) Vec<Value>);
 
@@ -24,6 +28,7 @@ pub(super) async fn layer(mut request: Request, next: Next) -> Response {
     if request.method() != Method::GET || !asks(&mut request) {
         return next.run(request).await;
     }
+    request.extensions_mut().insert(AsCsv);
     let uri = request.uri().clone();
     let response = next.run(request).await;
     if response.status() != StatusCode::OK {
@@ -31,10 +36,9 @@ pub(super) async fn layer(mut request: Request, next: Next) -> Response {
     }
     let (mut parts, body) = response.into_parts();
     let own = parts.extensions.remove::<Rows>();
-    let json = to_bytes(body, LONGEST).await.ok();
+    let json = if own.is_none() { to_bytes(body, LONGEST).await.ok() } else { None };
     let whole = json.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
-    let rows = own.map(|rows| rows.0).or_else(|| rows(whole.as_ref()?));
-    let Some(rows) = rows else {
+    let Some(rows) = own.map(|rows| rows.0).or_else(|| rows(whole.as_ref()?)) else {
         return Refusal::NoTable.into_response();
     };
     if let Some(link) = whole.as_ref().and_then(|whole| next_page(&uri, whole)) {

@@ -93,7 +93,11 @@ impl Proxy {
         let allowed = &upstream.hosted_tools;
         let apart =
             |tool: &&String| BILLED_APART.contains(&tool.as_str()) && !allowed.contains(tool);
-        if let Some(tool) = more.tools.iter().find(apart) {
+        let Some(tools) = &more.tools else {
+            let text = "tools must be a list of objects, each with one type.";
+            return Err(Reason::BadRequest(text.into()));
+        };
+        if let Some(tool) = tools.iter().find(apart) {
             return Err(Reason::BadRequest(format!(
                 "The tool {tool:?} is not served: the provider bills it beside the tokens and does not say how much. \
                  An admin can allow it ([[upstream]] hosted_tools)."

@@ -39,17 +39,28 @@ pub(super) async fn no_stream(
     if !json || body.is_end_stream() {
         return Ok((first, json));
     }
-    let (first, whole) = rest(body, first).await;
-    if whole {
-        *body = UpstreamBody::nothing();
+    let (first, ended) = rest(body, first).await;
+    let whole = ended == Ended::Well;
+    match ended {
+        Ended::Well => *body = UpstreamBody::nothing(),
+        // It says so only once.
+        Ended::Broken => *body = UpstreamBody::BrokenOff,
+        Ended::NotYet => {}
     }
     Ok((first, whole))
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Well,
+    Broken,
+    NotYet,
+}
+
 /// What else comes at once, and whether it has ended.
-async fn rest(body: &mut UpstreamBody, first: Bytes) -> (Bytes, bool) {
+async fn rest(body: &mut UpstreamBody, first: Bytes) -> (Bytes, Ended) {
     let until = Instant::now() + AT_ONCE;
-    let mut whole = Vec::new();
+    let (mut whole, mut ended) = (Vec::new(), Ended::NotYet);
     while first.len() + whole.len() <= LONGEST_START {
         let next = timeout_at(until, next(body)).await;
         match next {
@@ -59,12 +70,15 @@ async fn rest(body: &mut UpstreamBody, first: Bytes) -> (Bytes, bool) {
                 }
                 whole.extend_from_slice(&data);
             }
-            Ok(Next::End) => return (if whole.is_empty() { first } else { whole.into() }, true),
-            // What broke off breaks off again where it is passed on.
-            Ok(Next::Broken) | Err(_) => break,
+            Ok(Next::End) => ended = Ended::Well,
+            Ok(Next::Broken) => ended = Ended::Broken,
+            Err(_) => break,
+        }
+        if ended != Ended::NotYet {
+            break;
         }
     }
-    (if whole.is_empty() { first } else { whole.into() }, false)
+    (if whole.is_empty() { first } else { whole.into() }, ended)
 }
 
 /// The bytes up to the first event that says something; fewer, or none, when the upstream takes its time and

@@ -38,6 +38,8 @@ pub(super) enum End {
     Aborted,
     /// The upstream broke off, or said that it failed.
     Failed,
+    /// We cut it: the key or the server has come to its end.
+    Cut,
 }
 
 impl Call {
@@ -103,9 +105,13 @@ impl Call {
         }
         let counted = self.meter.counted(how == End::Whole);
         let Some(slot) = self.slot.take() else { return };
-        if how == End::Failed {
-            self.metrics.upstream_failed(&self.upstream.name);
-            self.upstream.failed(self.clock.now());
+        match how {
+            End::Whole => self.upstream.answered(),
+            End::Failed => {
+                self.metrics.upstream_failed(&self.upstream.name);
+                self.upstream.failed(self.clock.now());
+            }
+            End::Aborted | End::Cut => {}
         }
         let (tokens, cost) = (counted.amount.tokens, self.tariff.price.of(&counted.amount));
         let now = self.clock.now();
@@ -122,7 +128,7 @@ impl Call {
             cost,
             estimated: counted.estimated,
             aborted: how == End::Aborted,
-            failed: how == End::Failed,
+            failed: matches!(how, End::Failed | End::Cut),
             ..self.charge.clone()
         });
     }

@@ -138,14 +138,15 @@ impl Upstream {
     /// It could not be reached, broke off, or failed by its own word.
     pub(super) fn failed(&self, now: Timestamp) {
         const HOUR: i64 = 3_600;
-        if self.failures.fetch_add(1, Ordering::Relaxed) + 1 != DOWN {
+        let in_a_row = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if in_a_row < DOWN {
             return;
         }
         self.alerts.raise(Alert {
             kind: AlertKind::UpstreamDown,
             once: format!("upstream {} {}", self.name, now.0.div_euclid(HOUR)),
             at: now,
-            data: json!({"upstream": self.name, "failures_in_a_row": DOWN}),
+            data: json!({"upstream": self.name, "failures_in_a_row": in_a_row}),
         });
     }
 

@@ -45,7 +45,7 @@ pub(super) async fn answer(
         here.was_read();
         let model = proxy.model(wire.route, &caller.key, received.model())?;
         let context = match received.more().filter(|_| wire.route == Route::Responses) {
-            Some(more) => proxy.may_ask(&caller.key, &model.upstream, more).await?,
+            Some(more) => Box::pin(proxy.may_ask(&caller.key, &model.upstream, more)).await?,
             None => 0,
         };
         let query = parts.uri.query().filter(|_| wire.dialect == Dialect::Anthropic);
@@ -195,15 +195,12 @@ impl Proxy {
             (first, failed)
         };
         call.answered(asked);
-        if failed.is_none() {
-            upstream.answered();
-        }
         head.headers = headers::to_caller(head.headers, upstream);
         if let Some(cost) = cost {
             admit::tell_dollars(&mut head.headers, "x-litellm-response-cost", cost);
         }
         if let Some(reason) = failed {
-            self.upstream_failed(upstream);
+            self.upstream_said(upstream, &reason);
             let refusal = wire.dialect.refuse(reason).into_response();
             return Ok(Begun::Error(passed_on::with(&head.headers, refusal)));
         }

@@ -113,7 +113,7 @@ pub(super) fn is_alike(text: &str, known: &str) -> bool {
 }
 
 /// What only some routes have, or read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct More {
     /// Whom the caller asks for: OpenAI's `user`, Anthropic's `metadata.user_id`.
     pub(super) end_user: Option<String>,
@@ -131,8 +131,8 @@ pub(super) struct More {
     pub(super) documents: i64,
     /// How many prompts, if there are several.
     pub(super) prompts: i64,
-    /// The types of `tools`, those within others too.
-    pub(super) tools: Vec<String>,
+    /// The types of `tools`, those within others too. `None`: they cannot be read.
+    pub(super) tools: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,7 +208,7 @@ impl Members<'_> {
             characters: input.filter(is_text).map_or(0, characters),
             documents: several(self.documents),
             prompts: several(self.prompt.filter(of_texts)),
-            tools: said(self.tools).map(|raw| tools(raw, 2)).unwrap_or_default(),
+            tools: said(self.tools).map_or_else(|| Some(Vec::new()), |raw| tools(raw, 2)),
         })
     }
 }
@@ -266,14 +266,17 @@ fn refers(input: &RawValue) -> bool {
     items.iter().any(alone)
 }
 
-fn tools(raw: &RawValue, deep: u8) -> Vec<String> {
-    let all: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-    let of = |tool: &&RawValue| {
+fn tools(raw: &RawValue, deep: u8) -> Option<Vec<String>> {
+    let all: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+    let mut kinds = Vec::new();
+    for tool in all {
         let tool: Tool = serde_json::from_str(tool.get()).ok()?;
-        let within = tool.tools.filter(|_| deep > 0).map(|raw| tools(raw, deep - 1));
-        Some(tool.kind.into_iter().chain(within.unwrap_or_default()))
-    };
-    all.iter().filter_map(of).flatten().collect()
+        kinds.extend(tool.kind);
+        if let Some(within) = tool.tools.filter(|raw| raw.get() != "null") {
+            kinds.extend(tools(within, deep.checked_sub(1)?)?);
+        }
+    }
+    Some(kinds)
 }
 
 #[cfg(test)]
@@ -306,8 +309,12 @@ mod tests {
         assert!(nothing.previous.is_none() && nothing.cannot.is_none());
         let odd = serde_json::from_str::<Members>("{\"previous_response_id\":1}").unwrap();
         assert!(odd.more().is_err());
-        let tools = "{\"tools\":[{\"type\":\"a\"},{\"type\":\"namespace\",\"tools\":[{\"type\":\"b\"}]},7]}";
-        assert_eq!(more(tools).tools, ["a", "namespace", "b"]);
+        let tools =
+            "{\"tools\":[{\"type\":\"a\"},{\"type\":\"namespace\",\"tools\":[{\"type\":\"b\"}]}]}";
+        assert_eq!(more(tools).tools.unwrap(), ["a", "namespace", "b"]);
+        for odd in ["7", "{}", "[7]", "[{\"type\":1}]", "[{\"type\":\"a\",\"type\":\"b\"}]"] {
+            assert_eq!(more(&format!("{{\"tools\":{odd}}}")).tools, None, "{odd}");
+        }
     }
 
     #[test]

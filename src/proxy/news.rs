@@ -1,5 +1,5 @@
 //! What of the data plane is news for operators.
-use super::{Proxy, catalog::Upstream};
+use super::{Proxy, catalog::Upstream, refusal::Reason};
 use crate::model::{Alert, AlertKind};
 use serde_json::json;
 
@@ -7,6 +7,17 @@ impl Proxy {
     pub(super) fn upstream_failed(&self, upstream: &Upstream) {
         self.metrics.upstream_failed(&upstream.name);
         upstream.failed(self.clock.now());
+    }
+
+    /// An error in the place of an answer: of the call, or of the upstream.
+    pub(super) fn upstream_said(&self, upstream: &Upstream, reason: &Reason) {
+        match reason {
+            Reason::Upstream { status, .. } if status.is_client_error() => {
+                self.metrics.upstream_failed(&upstream.name);
+                upstream.answered();
+            }
+            _ => self.upstream_failed(upstream),
+        }
     }
 
     /// Once an hour.

@@ -65,7 +65,8 @@ impl Received {
             // Of images the number must be known before the first is made.
             let whole = matches!(route, Route::ImageEdits | Route::ImageVariations);
             let lengths = (announced.unwrap_or(most), most);
-            let form = Form::open(headers, body, lengths, (named, whole)).await?;
+            // Apart: it is large, and most calls are none.
+            let form = Box::pin(Form::open(headers, body, lengths, (named, whole))).await?;
             return Ok(Self::Form(Box::new(form)));
         }
         let body = body::read(headers, body, most).await?;

@@ -273,7 +273,7 @@ impl Tap {
             };
             self.last_words(why, self.call.meter.at_boundary())
         });
-        self.call.end(End::Failed);
+        self.call.end(End::Cut);
         words.map(Frame::data).ok_or(Broken)
     }
 

@@ -25,6 +25,8 @@ use std::{
 pub(super) enum UpstreamBody {
     Wire(Incoming),
     Made(UnsyncBoxBody<Bytes, Infallible>),
+    /// The rest of one that has broken off.
+    BrokenOff,
 }
 
 impl UpstreamBody {
@@ -51,6 +53,7 @@ impl Body for UpstreamBody {
             Self::Wire(body) => {
                 Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|_| BrokenOff)))
             }
+            Self::BrokenOff => Poll::Ready(Some(Err(BrokenOff))),
             Self::Made(body) => {
                 Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|e| match e {})))
             }
@@ -61,6 +64,7 @@ impl Body for UpstreamBody {
         match self {
             Self::Wire(body) => body.is_end_stream(),
             Self::Made(body) => body.is_end_stream(),
+            Self::BrokenOff => false,
         }
     }
 
@@ -68,6 +72,7 @@ impl Body for UpstreamBody {
         match self {
             Self::Wire(body) => body.size_hint(),
             Self::Made(body) => body.size_hint(),
+            Self::BrokenOff => SizeHint::default(),
         }
     }
 }

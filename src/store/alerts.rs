@@ -75,6 +75,8 @@ impl Operation for TakeDueAlerts {
 /// What became of one: told, to be tried again, or given up.
 pub struct NoteAlert {
     pub id: String,
+    /// Of which attempt: one that another server has made since is not overwritten.
+    pub tries: i64,
     pub next_at: Option<Timestamp>,
     pub told_at: Option<Timestamp>,
 }
@@ -84,8 +86,9 @@ impl Operation for NoteAlert {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         tx.run(
-            "UPDATE alerts SET next_at = $2, told_at = $3 WHERE id = $1",
-            (&self.id, self.next_at, self.told_at),
+            "UPDATE alerts SET next_at = $2, told_at = $3
+             WHERE id = $1 AND tries = $4 AND told_at IS NULL",
+            (&self.id, self.next_at, self.told_at, self.tries),
         )
         .await
     }

@@ -142,7 +142,7 @@ pub struct Page {
 }
 
 /// So many rows at once are reckoned again.
-const BATCH: i64 = 500;
+const BATCH: i64 = 200;
 
 /// Rows from that one on, the oldest first, of one model or of all; and where the next batch begins.
 pub(super) async fn batch(

@@ -1,6 +1,7 @@
 //! Sums by label: one row per label, day and person, added to in the transaction that writes the calls.
 use super::{
-    Error, FromRow, Operation, Params, Row, Tx, Value, sums::usage_sums, value::Param as _,
+    Error, FromRow, Operation, Params, Row, Tx, Value, rerate::More, sums::usage_sums,
+    value::Param as _,
 };
 use crate::model::{Charge, Usage};
 use std::collections::BTreeMap;
@@ -28,10 +29,8 @@ pub(super) async fn add<'a>(
 ) -> Result<(), Error> {
     let mut sums: BTreeMap<(Kind, &str, i64, &str), Usage> = BTreeMap::new();
     for charge in charges {
-        let tags = charge.labels.tags.iter().map(|tag| (Kind::Tag, tag));
-        let of = charge.labels.end_user.iter().map(|user| (Kind::EndUser, user));
-        for (kind, label) in tags.chain(of) {
-            let place = (kind, label.as_str(), charge.at.day(), charge.user.as_str());
+        for (kind, label) in labels(charge) {
+            let place = (kind, label, charge.at.day(), charge.user.as_str());
             *sums.entry(place).or_default() += charge.usage();
         }
     }
@@ -56,22 +55,29 @@ pub(super) async fn add<'a>(
     Ok(())
 }
 
-/// What one call cost was another sum.
-pub(super) async fn correct(
-    tx: &mut Tx<'_>,
-    charge: &Charge,
-    (nano, unpriced): (i64, i64),
-) -> Result<(), Error> {
-    let tags = charge.labels.tags.iter().map(|tag| (Kind::Tag, tag));
-    for (kind, label) in tags.chain(charge.labels.end_user.iter().map(|u| (Kind::EndUser, u))) {
+/// What some calls cost was another sum.
+pub(super) async fn correct(tx: &mut Tx<'_>, rows: &More<'_>) -> Result<(), Error> {
+    let mut sums: BTreeMap<(Kind, &str, i64, &str), (i64, i64)> = BTreeMap::new();
+    for (charge, (nano, unpriced)) in rows {
+        for (kind, label) in labels(charge) {
+            let sum = sums.entry((kind, label, charge.at.day(), charge.user.as_str())).or_default();
+            *sum = (sum.0.saturating_add(*nano), sum.1 + unpriced);
+        }
+    }
+    for ((kind, label, day, user), (nano, unpriced)) in sums {
         tx.run(
             "UPDATE label_usage SET cost = cost + $5, unpriced_calls = unpriced_calls + $6
              WHERE kind = $1 AND label = $2 AND day = $3 AND user_id = $4",
-            (kind.name(), label, charge.at.day(), &charge.user, nano, unpriced),
+            (kind.name(), label, day, user, nano, unpriced),
         )
         .await?;
     }
     Ok(())
+}
+
+fn labels(charge: &Charge) -> impl Iterator<Item = (Kind, &str)> {
+    let tags = charge.labels.tags.iter().map(|tag| (Kind::Tag, tag.as_str()));
+    tags.chain(charge.labels.end_user.iter().map(|user| (Kind::EndUser, user.as_str())))
 }
 
 impl Params for ((Kind, &str, i64, &str), Usage) {

@@ -21,6 +21,7 @@ pub struct Rerate {
     pub model: Option<String>,
     /// Else nothing is written.
     pub apply: bool,
+    pub at: Timestamp,
 }
 
 /// What a batch came to.
@@ -58,7 +59,7 @@ impl Operation for Rerate {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rerated, Error> {
         let (rows, next) = calls::batch(tx, &self.from, self.model.as_ref()).await?;
         let mut done = Rerated { next, ..Rerated::default() };
-        let mut ledgers = Ledgers::default();
+        let (mut ledgers, mut sums) = (Ledgers::default(), Vec::new());
         for row in &rows {
             let difference = done.by_model.entry(row.charge.model.clone()).or_default();
             let before = row.charge.cost.map_or(0, |cost| cost.0);
@@ -80,23 +81,41 @@ impl Operation for Rerate {
             if self.apply && calls::set_cost(tx, row, cost, tariff.version.as_ref()).await? {
                 let unpriced = i64::from(cost.is_none()) - i64::from(row.charge.cost.is_none());
                 let more = (after.saturating_sub(before), unpriced);
-                sums(tx, &row.charge, more).await?;
+                sums.push((&row.charge, more));
                 ledgers.note(tx, &row.charge, more.0).await?;
             }
         }
-        ledgers.write(tx).await?;
+        if !sums.is_empty() {
+            write(tx, &sums).await?;
+            ledgers.write(tx).await?;
+            labels::correct(tx, &sums).await?;
+            // Each batch by itself: a run that stops half way has told the servers of what it did.
+            changes::insert(tx, &Change::Books, self.at).await?;
+        }
         Ok(done)
     }
 }
 
-async fn sums(tx: &mut Tx<'_>, charge: &Charge, (nano, unpriced): (i64, i64)) -> Result<(), Error> {
-    tx.run(
-        "UPDATE usage SET cost = cost + $4, unpriced_calls = unpriced_calls + $5
-         WHERE key_id = $1 AND model = $2 AND day = $3",
-        (&charge.key, &charge.model, charge.at.day(), nano, unpriced),
-    )
-    .await?;
-    labels::correct(tx, charge, (nano, unpriced)).await
+/// What some calls cost was another sum, and so were the calls without one.
+pub(super) type More<'a> = [(&'a Charge, (i64, i64))];
+
+/// In the order in which calls are written, so that neither waits for the other for ever.
+async fn write(tx: &mut Tx<'_>, rows: &More<'_>) -> Result<(), Error> {
+    let mut sums: BTreeMap<(&KeyId, &str, i64), (i64, i64)> = BTreeMap::new();
+    for (charge, (nano, unpriced)) in rows {
+        let place = (&charge.key, charge.model.as_str(), charge.at.day());
+        let sum = sums.entry(place).or_default();
+        *sum = (sum.0.saturating_add(*nano), sum.1 + unpriced);
+    }
+    for ((key, model, day), (nano, unpriced)) in sums {
+        tx.run(
+            "UPDATE usage SET cost = cost + $4, unpriced_calls = unpriced_calls + $5
+             WHERE key_id = $1 AND model = $2 AND day = $3",
+            (key, model, day, nano, unpriced),
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// What the ledgers of a batch's rows have spent too much or too little, by ledger and time.
@@ -211,7 +230,11 @@ impl Ledgers {
     async fn write(self, tx: &mut Tx<'_>) -> Result<(), Error> {
         for (ledger, rows) in self.more {
             let windows: Vec<(Timestamp,)> = tx
-                .all("SELECT began FROM spent WHERE ledger = $1 ORDER BY began DESC", (&ledger,))
+                .all(
+                    "SELECT began FROM spent WHERE ledger = $1 AND began <= $2
+                     ORDER BY began DESC LIMIT 1000",
+                    (&ledger, rows.iter().map(|(at, _)| *at).max().unwrap_or(Timestamp(0))),
+                )
                 .await?;
             let mut sums: BTreeMap<Timestamp, i64> = BTreeMap::new();
             for (at, nano) in rows {
@@ -228,7 +251,7 @@ impl Ledgers {
     }
 }
 
-/// The last step: a line of the audit, and every server reads anew what was spent.
+/// A line of the audit: what was begun, and what came of it.
 pub struct NoteRerate {
     pub detail: String,
     pub model: Option<String>,
@@ -241,7 +264,6 @@ impl Operation for NoteRerate {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let subject = self.model.as_deref().unwrap_or("all models");
         let entry = self.act.entry("prices.rerate", subject).saying(&self.detail);
-        audit::insert(tx, &entry).await?;
-        changes::insert(tx, &Change::Books, self.act.at).await
+        audit::insert(tx, &entry).await
     }
 }

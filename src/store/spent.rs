@@ -189,7 +189,8 @@ pub(super) async fn add(
 ) -> Result<(), Error> {
     tx.run(
         "INSERT INTO spent (ledger, began, nano) VALUES ($1, $2, $3)
-         ON CONFLICT (ledger, began) DO UPDATE SET nano = spent.nano + excluded.nano",
+         ON CONFLICT (ledger, began) DO UPDATE SET nano =
+             CASE WHEN spent.nano + excluded.nano < 0 THEN 0 ELSE spent.nano + excluded.nano END",
         (ledger, began, nano),
     )
     .await

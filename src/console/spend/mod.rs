@@ -29,14 +29,15 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 use wanted::{KINDS, Kind, Wanted};
 
 /// So many are shown, the dearest; the CSV has all.
 const SHOWN: i64 = 50;
-const MOST_ROWS: i64 = 200_000;
+const MOST_ROWS: i64 = 100_000;
+const MOST_NAMES: usize = 2_000;
 
 #[derive(Template)]
 #[template(path = "spend.html")]
@@ -48,6 +49,7 @@ struct SpendPage<'a> {
     /// Who or what it is about; nobody: everybody.
     about: Vec<About>,
     filters: Vec<Filter>,
+    key: Option<String>,
     csv: String,
     from: String,
     to: String,
@@ -62,6 +64,8 @@ struct SpendPage<'a> {
 struct About {
     word: &'static str,
     name: String,
+    /// What finds it again.
+    typed: String,
     /// Its page, where it has one.
     page: Option<String>,
     /// The same without it.
@@ -149,7 +153,8 @@ impl Console {
             let Some(id) = wanted.one(one) else { continue };
             let (name, page) = self.name_of(one, id).await?;
             let without = wanted.link((&from, &to), &[(one.parameter, "")]);
-            about.push(About { word: one.word, name, page, without });
+            let typed = self.as_typed(one, id, &name).await?;
+            about.push(About { word: one.word, name, typed, page, without });
         }
         let shares = self.store.read(ByWhom { slice, by: kind.by, limit: SHOWN }).await?;
         let mut rows = Vec::new();
@@ -171,6 +176,7 @@ impl Console {
             kind,
             kinds: &KINDS,
             filters: filters(wanted, &about, &rows),
+            key: wanted.one(&KINDS[4]).map(str::to_owned),
             about,
             csv: wanted.link((&from, &to), &[("by", kind.name), ("format", "csv")]),
             from,
@@ -183,16 +189,38 @@ impl Console {
         })
     }
 
+    /// By its name, if that finds this one and no other; else by its id.
+    async fn as_typed(&self, kind: &Kind, id: &str, name: &str) -> Result<String, store::Error> {
+        let finds = match kind.by {
+            By::User => {
+                let found = self.store.read(FindUsers(name.to_owned())).await?;
+                found.iter().map(|user| user.id.as_str()).eq([id])
+            }
+            By::Team => {
+                let found = self.store.read(TeamNamed(name.to_owned())).await?;
+                found.is_some_and(|(team, _)| team.id.as_str() == id)
+            }
+            By::App | By::Model | By::Key => false,
+        };
+        Ok(if finds { name.to_owned() } else { id.to_owned() })
+    }
+
     /// By day, by whom and by model: all there is.
     async fn spend_csv(&self, wanted: &Wanted, days: (i64, i64)) -> Result<Response, store::Error> {
         let kind = wanted.kind();
         let cut = ByDayAndWhom { slice: wanted.slice(days), by: kind.by, limit: MOST_ROWS };
         let cells = self.store.read(cut).await?;
+        if i64::try_from(cells.len()).is_ok_and(|rows| rows >= MOST_ROWS) {
+            let text = format!("These days have {MOST_ROWS} lines or more. Ask for fewer days.");
+            let problem =
+                Problem::new(StatusCode::BAD_REQUEST, "That is too much for one file", &text);
+            return Ok(problem.with_way("Back", "/spend").into_response());
+        }
+        let all: BTreeSet<&String> = cells.iter().filter_map(|cell| cell.of.as_ref()).collect();
         let mut names: HashMap<String, String> = HashMap::new();
-        for of in cells.iter().filter_map(|cell| cell.of.as_ref()) {
-            if !names.contains_key(of) {
-                names.insert(of.clone(), self.name_of(kind, of).await?.0);
-            }
+        // Of very many the ids must do.
+        for of in all.iter().take(MOST_NAMES) {
+            names.insert((*of).clone(), self.name_of(kind, of).await?.0);
         }
         let rows: Vec<_> = cells.iter().map(|cell| cells_of(kind, cell, &names)).collect();
         let file = format!("gatekey-spend-{}-{}.csv", date(days.0), date(days.1));
@@ -259,12 +287,8 @@ impl Console {
 fn filters(wanted: &Wanted, about: &[About], rows: &[Row]) -> Vec<Filter> {
     let filter = |one: &'static Kind| {
         let chosen = about.iter().find(|about| about.word == one.word);
-        let value = match (one.by, chosen) {
-            // An app's and a model's own names are what is asked for.
-            (By::User | By::Team, Some(about)) => about.name.clone(),
-            _ => wanted.one(one).unwrap_or_default().to_owned(),
-        };
-        let listed = one == wanted.kind() && matches!(one.by, By::User | By::Model);
+        let value = chosen.map(|about| about.typed.clone()).unwrap_or_default();
+        let listed = one == wanted.kind() && one.by == By::Model;
         let names = rows.iter().filter(|_| listed).map(|row| row.name.clone()).collect();
         Filter { parameter: one.parameter, word: one.word, value, names }
     };
@@ -273,7 +297,7 @@ fn filters(wanted: &Wanted, about: &[About], rows: &[Row]) -> Vec<Filter> {
 
 fn cells_of(kind: &Kind, cell: &Cell, names: &HashMap<String, String>) -> Vec<(String, Value)> {
     let of = cell.of.as_deref().unwrap_or_default();
-    let name = names.get(of).map_or("", String::as_str);
+    let name = names.get(of).map_or(of, String::as_str);
     let usage = &cell.usage;
     let mut cells = vec![("date", json!(date(cell.day))), (kind.word, json!(name))];
     if kind.by != By::Model {

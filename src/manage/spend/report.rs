@@ -1,7 +1,10 @@
 //! `GET /global/spend/report`: who spent what, day by day, for those who decide on it.
 use super::{Actor, Manage, Refusal, span};
 use crate::{
-    manage::{csv::Rows, page::parameters},
+    manage::{
+        csv::{AsCsv, Rows},
+        page::parameters,
+    },
     model::{Timestamp, Usage},
     store::{
         activity::By,
@@ -11,7 +14,7 @@ use crate::{
     web,
 };
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::Uri,
     response::{IntoResponse, Response},
@@ -23,7 +26,7 @@ use std::{collections::BTreeMap, time::Duration};
 const DAYS: i64 = 30;
 const MOST_DAYS: i64 = 400;
 /// More is no report.
-const MOST_ROWS: i64 = 200_000;
+const MOST_ROWS: i64 = 100_000;
 const FILTERS: [&str; 6] = ["api_key", "key_id", "user_id", "team_id", "app", "model"];
 
 /// By what it is cut; LiteLLM's names and ours.
@@ -72,6 +75,7 @@ struct Part {
 pub(super) async fn get(
     State(manage): State<Manage>,
     actor: Actor,
+    as_csv: Option<Extension<AsCsv>>,
     uri: Uri,
 ) -> Result<Response, Refusal> {
     actor.must_not_be_bound()?;
@@ -89,9 +93,11 @@ pub(super) async fn get(
     // What was just used is in it.
     manage.books.settled(Duration::from_secs(1)).await;
     let parts = manage.parts(&actor, group, (from, to), &asked).await?;
-    let mut response = web::no_store(Json(shape(group, &parts)).into_response());
-    response.extensions_mut().insert(Rows(parts.iter().map(|part| row(group, part)).collect()));
-    Ok(response)
+    if as_csv.is_some() {
+        let rows = Rows(parts.iter().map(|part| row(group, part)).collect());
+        return Ok(web::no_store((Extension(rows), Json(())).into_response()));
+    }
+    Ok(web::no_store(Json(shape(group, &parts)).into_response()))
 }
 
 impl Manage {
@@ -115,7 +121,10 @@ impl Manage {
                     model: named("model"),
                 };
                 if let Some(team) = asked.get("team_id") {
-                    slice.team = Some(self.team(actor, team).await?.0.id.to_string());
+                    // Those of a team that is no more are in the books by its id.
+                    let found = self.team(actor, team).await.ok();
+                    slice.team =
+                        Some(found.map_or_else(|| team.clone(), |team| team.0.id.to_string()));
                 }
                 if let Some(key) = &slice.key {
                     // A key that has ended is in the books all the same.

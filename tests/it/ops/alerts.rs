@@ -151,6 +151,31 @@ async fn a_budget_s_shares_are_told_each_once_a_window_and_signed() {
 }
 
 #[tokio::test]
+async fn a_limit_that_is_lowered_or_topped_up_is_another_to_tell_of() {
+    let hook = Hook::start(200).await;
+    let gate = Gate::with("alerts_changed", &hook.settings()).await;
+    let made = gate.generate(json!({"max_budget": 1})).await;
+    let key = made["key"].as_str().unwrap();
+    call(&gate, key).await;
+    // Below what is spent: nothing more is let in, and that is told.
+    let update = async |budget: f64| {
+        let fields = json!({"key": key, "max_budget": budget});
+        assert_eq!(gate.manage("/key/update", MASTER_KEY, fields).await.status, 200);
+    };
+    update(0.00009).await;
+    assert_eq!(say(&gate, key, "priced", "Hello", false).await.status, 422);
+    hook.soon(3).await;
+    let of = |told: &[(String, Value)]| -> Vec<i64> {
+        shares(told).into_iter().map(|(_, share)| share).collect()
+    };
+    assert_eq!(of(&hook.told()), [50, 80, 100]);
+    update(0.0003).await;
+    call(&gate, key).await;
+    hook.soon(4).await;
+    assert_eq!(of(&hook.told()[3..]), [50]);
+}
+
+#[tokio::test]
 async fn what_does_not_arrive_is_tried_again_with_back_off_and_kept_over_a_restart() {
     let hook = Hook::start(500).await;
     let gate = Gate::with("alerts_again", &hook.settings()).await;

@@ -97,6 +97,7 @@ async fn what_cannot_be_owned_or_booked_is_refused() {
         json!({"input": [{"role": "user", "content": "x"}, {"id": "msg_1"}]}),
         json!({"tools": [{"type": "image_generation", "model": "gpt-image-1"}]}),
         json!({"tools": [{"type": "namespace", "tools": [{"type": "code_interpreter"}]}]}),
+        json!({"tools": {"type": "function"}}),
         json!({"Model": "pictures"}),
         json!({"n": "2"}),
     ] {

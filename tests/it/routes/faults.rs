@@ -114,6 +114,12 @@ async fn an_upstream_that_answers_in_another_form_than_was_asked_is_read_all_the
         assert_eq!((seen.status, cost.as_deref()), (200, last(&gate).await["cost"].as_str()));
         assert!(seen.json()["usage"].is_object());
         assert_eq!(ask("in pieces, an error").await.status, 429);
+        // What breaks off in the middle breaks off here too: it must not look whole.
+        let body = json!({"model": "tokens", member: "in pieces, cut"});
+        let request = gate.client.post(format!("{}{path}", gate.url)).bearer_auth(&key).json(&body);
+        let whole = async { request.send().await?.bytes().await };
+        assert!(whole.await.is_err());
+        assert_eq!(last(&gate).await["status"], "failure", "{path}");
     }
     // Pieces of a stream, though JSON was asked for.
     let body = json!({"model": "tokens", "prompt": "split leak"});

@@ -299,8 +299,16 @@ pub(super) fn packed(wish: &str, kind: &str, text: String) -> Response {
     }
     if wish.starts_with("in pieces") {
         let text = if wish == "in pieces, an error" { A_QUOTA.into() } else { text };
-        let pieces: Vec<_> = text.as_bytes().chunks(20).map(Bytes::copy_from_slice).collect();
-        let pieces = stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>));
+        let mut pieces: Vec<_> =
+            text.as_bytes().chunks(20).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        if wish == "in pieces, cut" {
+            pieces.truncate(5);
+            pieces.push(Err(std::io::Error::other("cut")));
+        }
+        let pieces = stream::iter(pieces).then(|piece| async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            piece
+        });
         return (headers, kind, Body::from_stream(pieces)).into_response();
     }
     (headers, kind, text).into_response()
