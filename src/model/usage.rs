@@ -51,6 +51,13 @@ pub struct Units {
     pub searches: i64,
 }
 
+impl Units {
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// All that a price is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Amount {
@@ -75,7 +82,7 @@ pub struct Charge {
     #[serde(default)]
     pub route: String,
     pub tokens: Tokens,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Units::is_none")]
     pub units: Units,
     /// `None`: the price was not known.
     pub cost: Option<NanoDollars>,

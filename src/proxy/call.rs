@@ -18,8 +18,8 @@ pub(super) struct Call {
     slot: Option<Slot>,
     /// Given back when this goes without having been booked.
     reservation: Reservation,
-    /// What is known of it before it ends.
-    charge: Charge,
+    /// What is known of it before it ends; with the slot it goes.
+    charge: Option<Charge>,
     tariff: Arc<Tariff>,
     clock: Clock,
     pub(super) meter: Meter,
@@ -74,7 +74,7 @@ impl Call {
         Self {
             slot: Some(slot),
             reservation,
-            charge,
+            charge: Some(charge),
             tariff: model.tariff.clone(),
             clock,
             meter,
@@ -104,7 +104,7 @@ impl Call {
             return;
         }
         let counted = self.meter.counted(how == End::Whole);
-        let Some(slot) = self.slot.take() else { return };
+        let (Some(slot), Some(charge)) = (self.slot.take(), self.charge.take()) else { return };
         match how {
             End::Whole => self.upstream.answered(),
             End::Failed => {
@@ -129,7 +129,7 @@ impl Call {
             estimated: counted.estimated,
             aborted: how == End::Aborted,
             failed: matches!(how, End::Failed | End::Cut),
-            ..self.charge.clone()
+            ..charge
         });
     }
 

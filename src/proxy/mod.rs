@@ -61,8 +61,12 @@ use refusal::Dialect;
 use std::{sync::Arc, time::Duration};
 use wire::Wire;
 
-#[derive(Clone, FromRef)]
-pub struct Proxy {
+/// Shared: each call has its own handle, and one count to keep for it.
+#[derive(Clone)]
+pub struct Proxy(Arc<Inner>);
+
+/// What the data plane knows.
+pub struct Inner {
     guard: Guard,
     site: Site,
     clock: Clock,
@@ -122,7 +126,7 @@ impl Proxy {
         };
         let catalog = Arc::new(Catalog::new(config, &alerts));
         let tag_headers = config.server.tag_headers.clone().into();
-        Self {
+        Self(Arc::new(Inner {
             guard,
             site,
             clock,
@@ -136,7 +140,27 @@ impl Proxy {
             store,
             alerts,
             tag_headers,
-        }
+        }))
+    }
+}
+
+impl std::ops::Deref for Proxy {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl FromRef<Proxy> for Guard {
+    fn from_ref(proxy: &Proxy) -> Self {
+        proxy.guard.clone()
+    }
+}
+
+impl FromRef<Proxy> for Site {
+    fn from_ref(proxy: &Proxy) -> Self {
+        proxy.site.clone()
     }
 }
 

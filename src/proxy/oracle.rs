@@ -104,10 +104,18 @@ pub fn body(data: &[u8]) {
     assert_eq!(after.len(), members.len() + more, "nothing is lost or doubled");
 }
 
-/// A stream means the same however it is cut, passes as the same bytes, and its usage is what a full parse finds.
-pub fn stream(anthropic: bool, data: &[u8], cuts: &[u8]) {
-    let wire = Wire::new(if anthropic { Route::Messages } else { Route::ChatCompletions });
+/// A stream of an answer means the same however it is cut, and passes as the same bytes. Answers with what was read.
+#[cfg(test)]
+fn answer_stream(data: &[u8], cuts: &[u8]) -> Read {
+    let wire = Wire::new(Route::Responses);
     let whole = run((Kind::Events, wire), &[data]);
+    let cut = run((Kind::Events, wire), &cut(data, cuts));
+    assert_eq!(whole, cut, "a cut changes nothing");
+    assert_eq!(whole.passed, data, "the caller's bytes are the upstream's");
+    whole
+}
+
+fn cut<'a>(data: &'a [u8], cuts: &[u8]) -> Vec<&'a [u8]> {
     let mut pieces: Vec<&[u8]> = Vec::new();
     let mut rest = data;
     for cut in cuts {
@@ -116,6 +124,14 @@ pub fn stream(anthropic: bool, data: &[u8], cuts: &[u8]) {
         rest = more;
     }
     pieces.push(rest);
+    pieces
+}
+
+/// A stream means the same however it is cut, passes as the same bytes, and its usage is what a full parse finds.
+pub fn stream(anthropic: bool, data: &[u8], cuts: &[u8]) {
+    let wire = Wire::new(if anthropic { Route::Messages } else { Route::ChatCompletions });
+    let whole = run((Kind::Events, wire), &[data]);
+    let pieces = cut(data, cuts);
     let cut = run((Kind::Events, wire), &pieces);
     assert_eq!(whole, cut, "a cut changes nothing");
     assert_eq!(whole.passed, data, "the caller's bytes are the upstream's");
@@ -258,6 +274,24 @@ mod tests {
         "data: {\"usage\":",
     ];
 
+    const ANSWER: [&str; 8] = [
+        "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"usage\":null,\"error\":null}}",
+        "data: {\"type\":\"response.output_text.delta\",\"delta\":\"say \\\"response.completed\\\" \\\"usage\\\"\"}",
+        "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"usage\":{\"input_tokens\":A,\"output_tokens\":B}}}",
+        "data: {\"type\":\"response.incomplete\",\"response\":{\"usage\":{\"output_tokens\":B,\"input_tokens\":A}}}",
+        "data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"x\",\"message\":\"y\"},\"usage\":null}}",
+        "event: error\ndata: {\"type\":\"error\",\"code\":\"x\",\"message\":\"y\"}",
+        ": comment",
+        "data: {\"type\":\"response.completed\",",
+    ];
+
+    fn answer_event() -> impl Strategy<Value = (usize, String)> {
+        let number = prop::sample::select(vec!["0", "7", "12", "-5", "\"7\"", "null"]);
+        (0..ANSWER.len(), number.clone(), number).prop_map(|(at, a, b)| {
+            (at, format!("{}\n\n", ANSWER[at].replace('A', a).replace('B', b)))
+        })
+    }
+
     const ANTHROPIC: [&str; 7] = [
         "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":A,\"output_tokens\":B,\"cache_read_input_tokens\":A}}}",
         "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"hi\"}}",
@@ -287,6 +321,15 @@ mod tests {
         #[test]
         fn a_stream_of_openai_s_is_read_as_a_full_parse_reads_it(events in vec(event(false), 0..8), cuts in vec(0_u8..90, 0..12)) {
             stream(false, events.concat().as_bytes(), &cuts);
+        }
+
+        #[test]
+        fn a_stream_of_an_answer_ends_as_its_last_word_says(events in vec(answer_event(), 0..8), cuts in vec(0_u8..90, 0..12)) {
+            let text: String = events.iter().map(|(_, event)| event.as_str()).collect();
+            let read = answer_stream(text.as_bytes(), &cuts);
+            let has = |kinds: &[usize]| events.iter().any(|(at, _)| kinds.contains(at));
+            prop_assert_eq!((read.done, read.failed), (has(&[2, 3]), has(&[4, 5])));
+            prop_assert!(has(&[2, 3]) || (read.input, read.output) == (None, None));
         }
 
         #[test]
