@@ -67,3 +67,33 @@ async fn k39_a_websocket_on_responses_is_a_426_at_once() {
     let seen = gate.get("/v1/responses", &key).await;
     assert_eq!((seen.status, seen.header("allow")), (405, Some("POST")), "{seen:?}");
 }
+
+/// What Codex and Claude Code sent, as `tests/clients/routes.mjs` recorded it.
+#[tokio::test]
+async fn what_codex_and_claude_code_send_passes_as_they_send_it() {
+    let (gate, _) = gate("bodies_wires").await;
+    let key = gate.generate(json!({})).await["key"].as_str().unwrap().to_owned();
+    for (file, model) in [("codex", "tokens"), ("claude-code", "claude-x")] {
+        let text = std::fs::read_to_string(format!("tests/clients/wire/{file}.json")).unwrap();
+        let wire: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut body = wire["body"].clone();
+        body["model"] = json!(model);
+        let whole = body.to_string().into_bytes();
+        for (coding, packed) in [("identity", whole.clone()), ("zstd", zstd(&whole))] {
+            let url = format!("{}{}", gate.url, wire["path"].as_str().unwrap());
+            let mut request = gate.client.post(url).bearer_auth(&key);
+            for (name, value) in wire["headers"].as_object().unwrap() {
+                request = request.header(name, value.as_str().unwrap());
+            }
+            let seen = Seen::of(request.header("content-encoding", coding).body(packed)).await;
+            assert_eq!(seen.status, 200, "{file} {coding}: {seen:?}");
+            let (path, _, mut asked) = gate.upstream.last();
+            assert_eq!(path, wire["path"], "{file}");
+            asked["model"] = json!(model);
+            assert_eq!(asked, body, "{file} {coding}");
+        }
+        let row = last(&gate).await;
+        let user = wire["body"]["metadata"]["user_id"].as_str();
+        assert_eq!((row["end_user"].as_str(), &row["estimated"]), (user, &json!(false)), "{file}");
+    }
+}
