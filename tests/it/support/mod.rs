@@ -4,6 +4,7 @@ mod database;
 mod doors;
 mod gate;
 mod idp;
+mod packed;
 mod providers;
 mod trouble;
 mod upstream;

@@ -1,4 +1,5 @@
 //! An LLM API of both protocols. The first message says what it does: `cut 3`, `empty`, `error`, `gzip`, …
+use super::packed::{gzipped, packed};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
@@ -7,12 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use flate2::{Compression, write::GzEncoder};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    io::Write as _,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -264,8 +263,6 @@ pub(super) async fn odd(wish: &str) -> Option<Response> {
     })
 }
 
-const A_QUOTA: &str = "{\"error\":{\"message\":\"no such thing\",\"code\":429}}";
-
 fn quota(error: Value) -> Response {
     let headers = [
         ("retry-after", "7"),
@@ -283,41 +280,6 @@ fn pieces(pieces: &[&'static str]) -> Response {
         Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes()))
     });
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(pieces)).into_response()
-}
-
-pub(super) fn packed(wish: &str, kind: &str, text: String) -> Response {
-    let headers = [
-        ("x-ratelimit-remaining-requests", "9"),
-        ("set-cookie", "x=y"),
-        ("connection", "x-hop"),
-        ("x-hop", "1"),
-    ];
-    let kind = [(header::CONTENT_TYPE, kind.to_owned())];
-    if wish == "gzip" {
-        let gzip = [(header::CONTENT_ENCODING, "gzip")];
-        return (headers, kind, gzip, gzipped(&text)).into_response();
-    }
-    if wish.starts_with("in pieces") {
-        let text = if wish == "in pieces, an error" { A_QUOTA.into() } else { text };
-        let mut pieces: Vec<_> =
-            text.as_bytes().chunks(20).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-        if wish == "in pieces, cut" {
-            pieces.truncate(5);
-            pieces.push(Err(std::io::Error::other("cut")));
-        }
-        let pieces = stream::iter(pieces).then(|piece| async {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            piece
-        });
-        return (headers, kind, Body::from_stream(pieces)).into_response();
-    }
-    (headers, kind, text).into_response()
-}
-
-fn gzipped(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes()).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// Counts streams that nobody read to the end.

@@ -1,6 +1,9 @@
 //! The other routes of the upstream: what is asked in `input`, `prompt` or `query` says what it does, and `no usage` says
 //! that it does not tell what it used.
-use super::upstream::{Shared, note, odd, packed, streamed, wish};
+use super::{
+    packed::packed,
+    upstream::{Shared, note, odd, streamed, wish},
+};
 use axum::{
     Json, Router,
     body::Body,
