@@ -10,6 +10,7 @@ use crate::{
         activity::By,
         labels::{Kind, LabelsByDay},
         slices::{ByDayAndWhom, Slice},
+        teams::TeamNamed,
     },
     web,
 };
@@ -68,6 +69,8 @@ impl Group {
 struct Part {
     day: i64,
     of: String,
+    /// What a team is called.
+    name: Option<String>,
     model: Option<String>,
     usage: Usage,
 }
@@ -92,7 +95,10 @@ pub(super) async fn get(
     }
     // What was just used is in it.
     manage.books.settled(Duration::from_secs(1)).await;
-    let parts = manage.parts(&actor, group, (from, to), &asked).await?;
+    let mut parts = manage.parts(&actor, group, (from, to), &asked).await?;
+    if matches!(group, Group::Of(By::Team, ..)) {
+        manage.name_teams(&mut parts).await?;
+    }
     if as_csv.is_some() {
         let rows = Rows(parts.iter().map(|part| row(group, part)).collect());
         return Ok(web::no_store((Extension(rows), Json(())).into_response()));
@@ -101,6 +107,20 @@ pub(super) async fn get(
 }
 
 impl Manage {
+    /// A team that is no more is called by its id.
+    async fn name_teams(&self, parts: &mut [Part]) -> Result<(), Refusal> {
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        for part in parts.iter_mut().filter(|part| !part.of.is_empty()) {
+            if !names.contains_key(&part.of) {
+                let found = self.store.read(TeamNamed(part.of.clone())).await?;
+                let name = found.map_or_else(|| part.of.clone(), |(team, _)| team.alias);
+                names.insert(part.of.clone(), name);
+            }
+            part.name = names.get(&part.of).cloned();
+        }
+        Ok(())
+    }
+
     async fn parts(
         &self,
         actor: &Actor,
@@ -138,6 +158,7 @@ impl Manage {
                     .map(|cell| Part {
                         day: cell.day,
                         of: cell.of.unwrap_or_default(),
+                        name: None,
                         model: Some(cell.model),
                         usage: cell.usage,
                     })
@@ -153,7 +174,7 @@ impl Manage {
                 let user = named("user_id");
                 let sums = LabelsByDay { kind, from, to, user, limit: MOST_ROWS };
                 let sums = self.store.read(sums).await?;
-                let part = |(day, of, usage)| Part { day, of, model: None, usage };
+                let part = |(day, of, usage)| Part { day, of, name: None, model: None, usage };
                 sums.into_iter().map(part).collect()
             }
         };
@@ -182,10 +203,18 @@ fn shape(group: Group, parts: &[Part]) -> Value {
                     "total_tokens": part.usage.tokens(), "api_requests": part.usage.calls}))
             })
             .collect();
-        json!({one: Some(name).filter(|name| !name.is_empty()), "total_spend": usage.cost.dollars(),
-            "cost": usage.cost.to_string(), "total_tokens": usage.tokens(),
-            "api_requests": usage.calls, "unpriced_requests": usage.unpriced_calls,
-            "metadata": metadata})
+        let mut shape = json!({one: Some(name).filter(|name| !name.is_empty())});
+        if let Some(alias) = parts.first().and_then(|part| part.name.as_ref()) {
+            shape[one] = json!(alias);
+            shape["team_id"] = json!(name);
+        }
+        shape["total_spend"] = json!(usage.cost.dollars());
+        shape["cost"] = json!(usage.cost.to_string());
+        shape["total_tokens"] = json!(usage.tokens());
+        shape["api_requests"] = json!(usage.calls);
+        shape["unpriced_requests"] = json!(usage.unpriced_calls);
+        shape["metadata"] = json!(metadata);
+        shape
     };
     let day = |(day, of): (&i64, &BTreeMap<&str, Vec<&Part>>)| {
         let all: Vec<Value> = of.iter().map(of_one).collect();
@@ -200,7 +229,10 @@ fn date(day: i64) -> String {
 
 fn row(group: Group, part: &Part) -> Value {
     let (_, one) = group.names();
-    let mut row = json!({"date": date(part.day), one: part.of});
+    let mut row = json!({"date": date(part.day), one: part.name.as_ref().unwrap_or(&part.of)});
+    if one == "team_name" {
+        row["team_id"] = json!(part.of);
+    }
     if let Some(model) = part.model.as_ref().filter(|_| one != "model") {
         row["model"] = json!(model);
     }

@@ -48,8 +48,11 @@ async fn the_report_says_who_spent_what_by_day_in_litellm_s_shape() {
     assert_eq!(teams.as_array().unwrap().len(), 2);
     assert_eq!(teams[0]["group_by_day"], "2027-01-15");
     let red = &teams[0]["teams"][1];
-    assert_eq!((&red["team_name"], &red["cost"]), (&json!("red"), &json!("0.0002355")));
-    assert_eq!(red["metadata"][0]["model"], "claude-priced");
+    assert_eq!((&red["team_name"], &red["cost"]), (&json!("The reds"), &json!("0.0002355")));
+    assert_eq!(
+        (&red["metadata"][0]["model"], &red["team_id"]),
+        (&json!("claude-priced"), &json!("red"))
+    );
     assert_eq!(teams[0]["teams"][0]["team_name"], Value::Null, "of no team");
     let users = report("group_by=user&user_id=bob").await;
     assert_eq!(users[0]["users"][0]["total_spend"], 0.000_097_5);
