@@ -97,3 +97,33 @@ impl Meter {
         Counted { amount: Amount { tokens, units }, estimated }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Price,
+        proxy::{asked::Asked, meter::Content, wire::Wire},
+    };
+
+    #[test]
+    fn an_answer_that_is_too_long_to_be_read_is_counted_by_its_end_or_by_its_length() {
+        let text = "x".repeat(9 << 20);
+        for (end, expected) in [
+            ("\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":7}", 7..8),
+            ("\"usage\":null", 2 << 20..3 << 20),
+            ("\"id\":1", 2 << 20..3 << 20),
+        ] {
+            let route = Route::ChatCompletions;
+            let asked = Asked::of_nothing(route);
+            let mut meter = Meter::new(Wire::new(route), asked, &Price::default());
+            meter.begin(Content::Json, false);
+            let whole = format!("{{\"choices\":[\"{text}\"],{end}}}");
+            whole.as_bytes().chunks(100_000).for_each(|piece| meter.feed(piece));
+            meter.finish();
+            let counted = meter.counted(true);
+            assert!(expected.contains(&counted.amount.tokens.output), "{end}");
+            assert_eq!(counted.estimated, expected.start > 7, "{end}");
+        }
+    }
+}

@@ -55,8 +55,8 @@ enum Shape {
     Json(Vec<u8>),
     /// A text, or a file.
     Bytes(usize),
-    /// The end of an answer that is longer than what is read.
-    Tail(Vec<u8>),
+    /// The end of an answer that is longer than what is read, and how long all of it is.
+    Tail(Vec<u8>, usize),
     Events(Events),
 }
 
@@ -123,11 +123,12 @@ impl Meter {
                 whole.extend_from_slice(plain);
             }
             Shape::Json(whole) => {
-                whole.extend_from_slice(plain);
-                self.shape = Shape::Tail(std::mem::take(whole));
-                self.read(&[]);
+                let length = whole.len();
+                self.shape = Shape::Tail(std::mem::take(whole), length);
+                self.read(plain);
             }
-            Shape::Tail(tail) => {
+            Shape::Tail(tail, length) => {
+                *length += plain.len();
                 let last = plain.len().saturating_sub(TAIL);
                 tail.extend_from_slice(&plain[last..]);
                 tail.drain(..tail.len().saturating_sub(TAIL));
@@ -288,12 +289,16 @@ impl Meter {
                 }
                 Vec::new()
             }
-            Shape::Tail(tail) => {
+            Shape::Tail(tail, length) => {
                 self.done = true;
+                let length = *length;
                 if let Some(numbers) = Said::of_tail(tail) {
                     let mut reported = numbers.reported();
                     reported.input = reported.input.or(self.all_input(numbers.all_input()));
                     self.reported.merge(reported);
+                }
+                if self.reported.output.is_none() && self.says_text() {
+                    self.produced.unread(length);
                 }
                 Vec::new()
             }

@@ -22,6 +22,8 @@ impl Sweep {
     pub const CHANGE_KEPT: i64 = 86_400;
     /// Providers keep answers for thirty days.
     pub const ANSWER_KEPT: i64 = 31 * 86_400;
+    /// As far back as a report goes.
+    pub const LABEL_KEPT: i64 = 401 * 86_400;
     /// Longer than any window of a budget: what was told is told again only after that.
     pub const ALERT_KEPT: i64 = 400 * 86_400;
 }
@@ -69,6 +71,7 @@ impl Operation for Sweep {
                 (self.at.plus(-Self::ALERT_KEPT),),
             )
             .await?;
+        let labels = self.sweep_labels(tx).await?;
         let before = ChargeId::first_at(self.at.plus(-self.calls_kept.seconds()));
         let calls: Vec<(ChargeId,)> = tx
             .all(
@@ -83,11 +86,29 @@ impl Operation for Sweep {
             + grants.len()
             + answers.len()
             + alerts.len()
+            + labels
             + calls.len())
     }
 }
 
 impl Sweep {
+    /// Sums by label: callers choose labels, so there is no end to them.
+    async fn sweep_labels(&self, tx: &mut Tx<'_>) -> Result<usize, Error> {
+        let mut gone = 0;
+        for kind in ["tag", "end_user"] {
+            let rows: Vec<(i64,)> = tx
+                .all(
+                    "DELETE FROM label_usage WHERE (kind, label, day, user_id) IN
+                         (SELECT kind, label, day, user_id FROM label_usage
+                          WHERE kind = $1 AND day <= $2 ORDER BY day LIMIT 500) RETURNING day",
+                    (kind, self.at.plus(-Self::LABEL_KEPT).day()),
+                )
+                .await?;
+            gone += rows.len();
+        }
+        Ok(gone)
+    }
+
     /// Tables whose rows are known by a hash.
     async fn sweep_hashes(&self, tx: &mut Tx<'_>) -> Result<usize, Error> {
         let tables = [

@@ -1,8 +1,9 @@
-use crate::support::{Door, EDITOR, Gate};
+use crate::support::{Door, EDITOR, Gate, Seen, soon};
 use gatekey::{
     model::{Lifetime, Timestamp},
     store::{Error, Operation, Tx, sweep::Sweep},
 };
+use serde_json::json;
 
 struct Rows;
 
@@ -95,4 +96,43 @@ async fn o2_codes_and_polls_that_nobody_fetched_go_and_tombstones_stay_a_while()
     gate.turn(90 * 86_400);
     sweep().await;
     assert_eq!(waiting().await, [0, 0, 0, 0]);
+}
+
+struct OfCalls;
+
+impl Operation for OfCalls {
+    /// Answers that are known, sums by label, alerts.
+    type Output = (i64, i64, i64);
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Error> {
+        tx.one(
+            "SELECT (SELECT COUNT(*) FROM answers), (SELECT COUNT(*) FROM label_usage),
+                    (SELECT COUNT(*) FROM alerts)",
+            (),
+        )
+        .await
+    }
+}
+
+#[tokio::test]
+async fn o2_answers_labels_and_alerts_go_when_nothing_asks_for_them_any_more() {
+    let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz";
+    let settings = format!(
+        "{}\n[alerts]\nurl = \"http://127.0.0.1:9/\"\nsecret = \"{secret}\"\nat = [1]\n",
+        crate::routes::UNITS
+    );
+    let gate = Gate::with("sweep_calls", &settings).await;
+    let made = gate.generate(json!({"max_budget": 0.0002})).await;
+    let body = json!({"model": "tokens", "input": "Hello", "user": "u"});
+    let request = gate.client.post(format!("{}/v1/responses", gate.url));
+    let request =
+        request.bearer_auth(made["key"].as_str().unwrap()).header("x-gatekey-tags", "a,b");
+    assert_eq!(Seen::of(request.json(&body)).await.status, 200);
+    let rows = async || gate.store.read(OfCalls).await.unwrap();
+    soon("all of it is kept", async || rows().await == (1, 3, 1)).await;
+    for (days, left) in [(30, (1, 3, 1)), (2, (0, 3, 1)), (368, (0, 3, 0)), (2, (0, 0, 0))] {
+        gate.turn(days * 86_400);
+        gate.store.write(sweep_at(gate.now())).await.unwrap();
+        assert_eq!(rows().await, left, "{days} days more");
+    }
 }

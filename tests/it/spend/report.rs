@@ -33,6 +33,8 @@ async fn spent(test: &str) -> (Gate, String, String) {
     let request = gate.client.post(format!("{}/v1/chat/completions", gate.url)).bearer_auth(&bob);
     let seen = Seen::of(request.header("x-gatekey-tags", "red,blue").json(&body)).await;
     assert_eq!(seen.status, 200);
+    // All of it is written before it is read.
+    assert_eq!(gate.get("/spend/logs", MASTER_KEY).await.status, 200);
     (gate, ada, bob)
 }
 
@@ -91,13 +93,19 @@ async fn the_report_says_who_spent_what_by_day_in_litellm_s_shape() {
 #[tokio::test]
 async fn every_list_is_served_as_csv_too() {
     let (gate, ada, _) = spent("report_csv").await;
+    for (path, fields) in [
+        ("/budget/new", json!({"budget_id": "b", "max_budget": 1})),
+        ("/app/update", json!({"app": "an-app", "max_budget": 1})),
+    ] {
+        assert_eq!(gate.manage(path, MASTER_KEY, fields).await.status, 200, "{path}");
+    }
     let lists = [
         ("/key/list?return_full_object=true", "key_alias"),
         ("/user/list", "user_email"),
         ("/team/list", "team_alias"),
         ("/v2/team/list", "team_alias"),
-        ("/budget/list", ""),
-        ("/app/list", ""),
+        ("/budget/list", "budget_id"),
+        ("/app/list", "max_budget"),
         ("/spend/logs", "request_id"),
         ("/audit/logs", "action"),
         ("/user/daily/activity", "metrics.api_requests"),
